@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <superpix/types.h>
+
+namespace superpix::python {
+
+/// A view of a NumPy array: no copy, no conversion, any strides. Throws TypeError for a dtype that
+/// the library has no name for, ValueError for too many dimensions.
+ArrayView view_of(const pybind11::array& array, const char* argument);
+
+/// A new C-contiguous int32 array, and its view.
+pybind11::array_t<std::int32_t> new_labels(const std::vector<pybind11::ssize_t>& shape);
+
+/// The context of a call on the CPU; num_threads 0 is the library's number.
+Context cpu_context(int num_threads);
+
+void bind_color(pybind11::module_& m);
+void bind_connectivity(pybind11::module_& m);
+void bind_runtime(pybind11::module_& m);
+void bind_slic(pybind11::module_& m);
+
+}  // namespace superpix::python

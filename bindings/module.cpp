@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <pybind11/pybind11.h>
+#include <superpix/error.h>
+
+#include "array.h"
+
+namespace py = pybind11;
+
+namespace superpix::python {
+
+ArrayView view_of(const py::array& array, const char* argument) {
+  const auto refuse = [&](const std::string& why) {
+    return py::type_error(std::string(argument) + why);
+  };
+  if (array.ndim() > kMaxDims) {
+    throw py::value_error(std::string(argument) + " must have at most " +
+                          std::to_string(kMaxDims) + " dimensions, got " +
+                          std::to_string(array.ndim()));
+  }
+  const py::dtype dtype = array.dtype();
+  if (dtype.byteorder() == '>' || (dtype.byteorder() == '<' && PY_BIG_ENDIAN != 0)) {
+    throw refuse(" must be in native byte order; use array.astype(array.dtype.newbyteorder('='))");
+  }
+  const auto pick = [&]() -> DType {
+    const auto size = dtype.itemsize();
+    switch (dtype.kind()) {
+      case 'b':
+        return DType::kBool;
+      case 'i':
+        return size == 1   ? DType::kInt8
+               : size == 2 ? DType::kInt16
+               : size == 4 ? DType::kInt32
+                           : DType::kInt64;
+      case 'u':
+        return size == 1   ? DType::kUInt8
+               : size == 2 ? DType::kUInt16
+               : size == 4 ? DType::kUInt32
+                           : DType::kUInt64;
+      case 'f':
+        if (size == 2) return DType::kFloat16;
+        if (size == 4) return DType::kFloat32;
+        if (size == 8) return DType::kFloat64;
+        break;
+      default:
+        break;
+    }
+    throw refuse(" must be bool, integer, float16, float32 or float64, got " +
+                 py::str(dtype).cast<std::string>());
+  };
+  ArrayView view;
+  view.dtype = pick();
+  view.data = const_cast<void*>(array.data());
+  view.ndim = static_cast<int>(array.ndim());
+  for (int axis = 0; axis < view.ndim; ++axis) {
+    view.shape[axis] = array.shape(axis);
+    view.strides[axis] = array.strides(axis);
+  }
+  return view;
+}
+
+py::array_t<std::int32_t> new_labels(const std::vector<py::ssize_t>& shape) {
+  return py::array_t<std::int32_t>(shape);
+}
+
+Context cpu_context(int num_threads) {
+  Context context;
+  context.num_threads = num_threads;
+  return context;
+}
+
+}  // namespace superpix::python
+
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+  m.doc() = "The C++ core of superpix. Use the functions of the package, not these.";
+  py::register_exception_translator([](std::exception_ptr p) {
+    try {
+      if (p) std::rethrow_exception(p);
+    } catch (const superpix::InvalidType& e) {
+      PyErr_SetString(PyExc_TypeError, e.what());
+    } catch (const superpix::InvalidArgument& e) {
+      PyErr_SetString(PyExc_ValueError, e.what());
+    } catch (const superpix::DeviceUnavailable& e) {
+      PyErr_SetString(PyExc_RuntimeError, e.what());
+    }
+  });
+  superpix::python::bind_color(m);
+  superpix::python::bind_connectivity(m);
+  superpix::python::bind_runtime(m);
+  superpix::python::bind_slic(m);
+}

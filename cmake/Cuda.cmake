@@ -1,0 +1,22 @@
+# Decides once whether the CUDA sources are compiled: SUPERPIX_HAVE_CUDA.
+set(SUPERPIX_HAVE_CUDA OFF)
+if(NOT SUPERPIX_CUDA STREQUAL "OFF")
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      # Turing to Hopper in machine code; the virtual architecture serves whatever comes later.
+      set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)
+    endif()
+    enable_language(CUDA)
+    set(CMAKE_CUDA_STANDARD 20)
+    set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+    # The driver is the only thing that a machine must have, and only to run on its GPU.
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+    set(SUPERPIX_HAVE_CUDA ON)
+  elseif(SUPERPIX_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "SUPERPIX_CUDA=ON, but no CUDA compiler was found. "
+                        "Set CUDACXX to nvcc, or use SUPERPIX_CUDA=OFF.")
+  endif()
+endif()
+message(STATUS "superpix: CUDA backend ${SUPERPIX_HAVE_CUDA}")

@@ -1,0 +1,15 @@
+# `cmake --install` and the wheel lay out the same files: headers, library, CMake package.
+# In the wheel everything lies inside the Python package, where get_include() and get_cmake_dir() point.
+set(SUPERPIX_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/superpix)
+
+install(TARGETS superpix EXPORT superpixTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY cpp/include/superpix DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${PROJECT_BINARY_DIR}/include/superpix/version.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/superpix)
+install(EXPORT superpixTargets NAMESPACE superpix:: DESTINATION ${SUPERPIX_CMAKE_DIR})
+configure_package_config_file(cmake/superpixConfig.cmake.in superpixConfig.cmake
+                              INSTALL_DESTINATION ${SUPERPIX_CMAKE_DIR})
+write_basic_package_version_file(superpixConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/superpixConfig.cmake
+              ${PROJECT_BINARY_DIR}/superpixConfigVersion.cmake DESTINATION ${SUPERPIX_CMAKE_DIR})

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Simple linear iterative clustering (SLIC) superpixels and supervoxels.
+#pragma once
+
+#include <superpix/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace superpix {
+
+struct SlicParams {
+  /// How many superpixels are wanted, >= 1. The grid of seeds comes as near as its cells can be
+  /// kept nearly square; from the number of pixels on, every pixel is a label of its own.
+  std::int64_t num_segments = 100;
+  /// What one cell side of distance counts in units of colour: m in D below. Finite, > 0.
+  double compactness = 10.0;
+  /// Rounds of assignment and update, >= 0.
+  int max_num_iter = 10;
+  /// Standard deviation of a Gaussian blur before all else, in pixels, for z, y, x; 2-D uses y, x.
+  std::array<double, 3> sigma{0.0, 0.0, 0.0};
+  /// Size of a voxel along z, y, x, > 0: weights distances and shapes the cells.
+  std::array<double, 3> spacing{1.0, 1.0, 1.0};
+  /// Convert RGB to CIELAB first; the image must have 3 channels.
+  bool convert_to_lab = false;
+  /// The values that count as 0 and 1. Without it: the least and greatest value inside the mask, so
+  /// that labels do not depend on scale and offset. Low < high, finite.
+  std::optional<std::pair<double, double>> value_range;
+  /// SLICO (SLIC Zero): every superpixel scales colour by the largest difference it met.
+  bool slic_zero = false;
+  /// Move the seeds to the lowest gradient in their 3 x 3 (3 x 3 x 3) neighbourhood.
+  bool perturb_seeds = false;
+  /// Make each label one connected component (superpix/connectivity.h).
+  bool enforce_connectivity = true;
+  /// Smallest and largest component, in units of the mean superpixel size.
+  double min_size_factor = 0.5;
+  double max_size_factor = 3.0;
+  /// Passes over the borders between connected superpixels, >= 0; 2-D without slic_zero only.
+  int refine_iter = 2;
+  /// The first label, 0 or 1; pixels outside the mask get start_label - 1.
+  std::int32_t start_label = 1;
+};
+
+/// SLIC after Achanta et al., "SLIC superpixels compared to state-of-the-art superpixel methods"
+/// (TPAMI 2012), on a fixed grid: a pixel chooses among the clusters of its own cell and the 8 (26)
+/// around it, the one with the least
+///     D = |colour difference|^2 / m^2 + |spatial difference|^2 / S^2,
+/// S being the largest side of a cell in pixels; ties go to the first of them in raster order. In
+/// CIELAB the squared differences of a and b count kChromaWeight times. Clusters start as the
+/// means of their cells, and one that loses all its pixels keeps its place. With
+/// enforce_connectivity, connectivity and, in 2-D, the border refinement of docs/accuracy.md follow.
+///
+/// @param[in]  image   [H,W,C] or [D,H,W,C], any dtype, any strides, C >= 1, finite inside the mask.
+/// @param[in]  mask    nullptr, or bool [H,W] / [D,H,W], any strides, at least one true: where to
+///                     segment. The seeds are spread over the mask.
+/// @param[out] labels  int32 [H,W] / [D,H,W], C-contiguous.
+/// @return the number of labels with enforce_connectivity; without it the number of clusters, and
+///         labels may have gaps.
+///
+/// uint8 RGB that is converted to CIELAB (2-D, no blur, no slic_zero) is computed in integers.
+/// Labels never depend on the number of threads nor on the instruction set.
+/// Throws InvalidArgument, InvalidType, DeviceUnavailable.
+std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView& labels,
+                  const SlicParams& params, const Context& context = {});
+
+/// Weight of the squared differences of a* and b* against that of L* (docs/accuracy.md).
+inline constexpr double kChromaWeight = 3.0;
+
+}  // namespace superpix

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Everything public in one include.
+#pragma once
+
+// IWYU pragma: begin_exports
+#include <superpix/color.h>
+#include <superpix/connectivity.h>
+#include <superpix/device.h>
+#include <superpix/error.h>
+#include <superpix/slic.h>
+#include <superpix/threads.h>
+#include <superpix/types.h>
+#include <superpix/version.h>
+// IWYU pragma: end_exports

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// What every op takes: a view of an array that somebody else owns, and where and how to run.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+namespace superpix {
+
+enum class DType : std::uint8_t {
+  kBool,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kUInt8,
+  kUInt16,
+  kUInt32,
+  kUInt64,
+  kFloat16,
+  kFloat32,
+  kFloat64,
+};
+
+/// Size of one element in bytes.
+std::size_t item_size(DType dtype) noexcept;
+/// The name that NumPy uses: "uint8", "float32" ...
+const char* name(DType dtype) noexcept;
+
+template <class T>
+struct DTypeOf;
+// clang-format off
+template <> struct DTypeOf<bool> { static constexpr DType value = DType::kBool; };
+template <> struct DTypeOf<std::int8_t> { static constexpr DType value = DType::kInt8; };
+template <> struct DTypeOf<std::int16_t> { static constexpr DType value = DType::kInt16; };
+template <> struct DTypeOf<std::int32_t> { static constexpr DType value = DType::kInt32; };
+template <> struct DTypeOf<std::int64_t> { static constexpr DType value = DType::kInt64; };
+template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::kUInt8; };
+template <> struct DTypeOf<std::uint16_t> { static constexpr DType value = DType::kUInt16; };
+template <> struct DTypeOf<std::uint32_t> { static constexpr DType value = DType::kUInt32; };
+template <> struct DTypeOf<std::uint64_t> { static constexpr DType value = DType::kUInt64; };
+template <> struct DTypeOf<float> { static constexpr DType value = DType::kFloat32; };
+template <> struct DTypeOf<double> { static constexpr DType value = DType::kFloat64; };
+// clang-format on
+
+inline constexpr int kMaxDims = 5;
+
+/// A view of an n-dimensional array. It owns nothing; the caller keeps the memory alive for the
+/// call. Strides are in bytes, may be negative, and need not be multiples of the element size.
+struct ArrayView {
+  void* data = nullptr;
+  DType dtype = DType::kFloat32;
+  int ndim = 0;
+  std::array<std::int64_t, kMaxDims> shape{};
+  std::array<std::int64_t, kMaxDims> strides{};
+
+  /// A C-contiguous array of `shape` at `data`.
+  template <class T>
+  static ArrayView contiguous(const T* data, std::initializer_list<std::int64_t> shape) {
+    return contiguous(const_cast<T*>(data), DTypeOf<T>::value, shape);
+  }
+  static ArrayView contiguous(void* data, DType dtype, std::initializer_list<std::int64_t> shape);
+
+  /// Number of elements; 1 for ndim 0.
+  std::int64_t size() const noexcept;
+  bool is_contiguous() const noexcept;
+  /// "[321, 481, 3]", for messages.
+  std::string shape_string() const;
+};
+
+enum class Device : std::uint8_t { kCpu, kCuda };
+
+/// Where and how an op runs. The default is the CPU with the library's number of threads.
+struct Context {
+  Device device = Device::kCpu;
+  /// CUDA only: a cudaStream_t; nullptr is the default stream.
+  void* stream = nullptr;
+  /// CPU only: how many threads may work; 0 takes get_num_threads(). Results never depend on it.
+  int num_threads = 0;
+};
+
+}  // namespace superpix

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <superpix/connectivity.h>
+
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "cpu/connectivity.h"
+#include "detail/check.h"
+#include "detail/load.h"
+#include "detail/resolve_threads.h"
+
+namespace superpix {
+namespace {
+
+constexpr const char* kOp = "enforce_connectivity";
+constexpr std::int64_t kMaxPixels = std::numeric_limits<std::int32_t>::max();
+
+/// Copies labels of any integer type to int32, in which they need only be equal where they were
+/// equal, and negative where they were negative.
+template <class T>
+void copy_labels(const ArrayView& labels, const cpu::Extent& shape, std::int32_t* out) {
+  std::vector<T> row(static_cast<std::size_t>(shape[2]));
+  std::int64_t most = 0;
+  const auto each_row = [&](auto f) {
+    for (std::int64_t z = 0; z < shape[0]; ++z) {
+      for (std::int64_t y = 0; y < shape[1]; ++y) {
+        const char* from = static_cast<const char*>(labels.data) + y * labels.strides[labels.ndim - 2];
+        if (labels.ndim == 3) from += z * labels.strides[0];
+        for (std::int64_t x = 0; x < shape[2]; ++x) {
+          std::memcpy(&row[x], from + x * labels.strides[labels.ndim - 1], sizeof(T));
+        }
+        f((z * shape[1] + y) * shape[2]);
+      }
+    }
+  };
+  each_row([&](std::int64_t to) {
+    for (std::int64_t x = 0; x < shape[2]; ++x) {
+      const T label = row[x];
+      if constexpr (sizeof(T) > 4 || (sizeof(T) == 4 && !std::is_signed_v<T>)) {
+        if (label > static_cast<T>(std::numeric_limits<std::int32_t>::max())) {
+          most = std::numeric_limits<std::int64_t>::max();
+          continue;
+        }
+      }
+      const bool negative = std::is_signed_v<T> && label < T{0};
+      out[to + x] = negative ? -1 : static_cast<std::int32_t>(label);
+    }
+  });
+  detail::check(most == 0, kOp, "labels must be below 2^31");
+}
+
+}  // namespace
+
+std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
+                                  const ArrayView& output, const ConnectivityParams& params,
+                                  const Context& context) {
+  detail::check_cpu(context, kOp);
+  if (!detail::is_integer(labels.dtype)) {
+    throw InvalidType(std::string(kOp) + ": labels must be integers, got " + name(labels.dtype));
+  }
+  detail::check(labels.ndim == 2 || labels.ndim == 3, kOp,
+                "labels must be [H, W] or [D, H, W], got " + labels.shape_string());
+  detail::check(labels.size() <= kMaxPixels, kOp, "labels must have at most 2^31 - 1 elements");
+  detail::check(params.min_size >= 0, kOp,
+                "min_size must be at least 0, got " + std::to_string(params.min_size));
+  detail::check(params.max_size >= 0, kOp,
+                "max_size must be at least 1, or 0 for no limit, got " +
+                    std::to_string(params.max_size));
+  detail::check_output(output, DType::kInt32, kOp, "output");
+  detail::check(output.ndim == labels.ndim && output.shape == labels.shape, kOp,
+                "output must have the shape of labels, " + labels.shape_string() + ", got " +
+                    output.shape_string());
+  const bool plane = labels.ndim == 2;
+  const cpu::Extent shape{plane ? 1 : labels.shape[0], labels.shape[labels.ndim - 2],
+                          labels.shape[labels.ndim - 1]};
+  if (image != nullptr) {
+    detail::check_output(*image, DType::kFloat32, kOp, "image");
+    bool matches = image->ndim == labels.ndim + 1;
+    for (int axis = 0; matches && axis < labels.ndim; ++axis) {
+      matches = image->shape[axis] == labels.shape[axis];
+    }
+    detail::check(matches, kOp,
+                  "image must have the shape of labels and channels, got " +
+                      image->shape_string() + " for labels " + labels.shape_string());
+  }
+  const int num_threads = detail::resolve_threads(context.num_threads);
+  if (labels.size() == 0) return 0;
+
+  auto* out = static_cast<std::int32_t*>(output.data);
+  detail::dispatch(labels.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      copy_labels<T>(labels, shape, out);
+    }
+  });
+  if (image == nullptr) {
+    return cpu::enforce_connectivity(out, shape, nullptr, 1.0, params, num_threads);
+  }
+  const cpu::FloatColors colors(static_cast<const float*>(image->data), shape,
+                                static_cast<int>(image->shape[labels.ndim]));
+  return cpu::enforce_connectivity(out, shape, &colors, 1.0, params, num_threads);
+}
+
+}  // namespace superpix

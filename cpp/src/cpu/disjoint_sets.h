@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace superpix::cpu {
+
+/// Union-find in which the root of a set is its least member, so that the outcome does not depend
+/// on the order of the unions.
+class DisjointSets {
+ public:
+  DisjointSets() = default;
+  explicit DisjointSets(std::int64_t n) : parent_(static_cast<std::size_t>(n)) {
+    for (std::int64_t i = 0; i < n; ++i) parent_[i] = static_cast<std::int32_t>(i);
+  }
+
+  void add() { parent_.push_back(static_cast<std::int32_t>(parent_.size())); }
+  std::int64_t size() const { return static_cast<std::int64_t>(parent_.size()); }
+
+  std::int32_t find(std::int32_t i) {
+    while (parent_[i] != i) {
+      parent_[i] = parent_[parent_[i]];
+      i = parent_[i];
+    }
+    return i;
+  }
+
+  /// Whether a and b were apart.
+  bool unite(std::int32_t a, std::int32_t b) {
+    a = find(a);
+    b = find(b);
+    if (a == b) return false;
+    (a < b ? parent_[b] : parent_[a]) = a < b ? a : b;
+    return true;
+  }
+
+ private:
+  std::vector<std::int32_t> parent_;
+};
+
+}  // namespace superpix::cpu

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The hot loops, compiled once per instruction set. Everything that a kernel touches lies in one
+// cell or one row; who calls it for which cell, and in parallel, is not its business.
+#pragma once
+
+#include <cstdint>
+
+namespace superpix::cpu {
+
+inline constexpr int kMaxCandidates = 27;  // 3 x 3 x 3 cells; 3 x 3 in two dimensions
+
+/// CIELAB as the integer path stores it: round(scale * L), round(chroma_scale * a or b).
+struct LabQuantization {
+  float scale;
+  float chroma_scale;
+};
+
+/// A cluster as the integer kernel wants it: the score of a pixel is the int32
+///     lightness * L + a * a' + b * b' + x * X + y * Y + bias,
+/// each pair of products being one multiply-add instruction. Every product is a multiple of 16, so
+/// that the low four bits of the bias come out untouched: they hold 15 - slot, and the maximum over
+/// candidates is at once the least distance, the lowest slot among equals, and that slot.
+struct IntegerCandidate {
+  std::int32_t la;    // int16 pair
+  std::int32_t b;     // int16 pair, the high half 0
+  std::int32_t xy;    // int16 pair
+  std::int32_t bias;  // -|cluster|^2 / 2, rounded to a multiple of 16, + 15 - slot
+};
+
+/// What a cell gives to one of its candidates.
+struct IntegerSums {
+  std::int64_t lightness, a, b, x, y, count;
+};
+
+inline constexpr int kLowBits = 15;
+
+/// One cell of the integer path. Arrays are readable 64 elements past n.
+///
+/// The code of a pixel is 15 - slot of its candidate. Codes lie in groups of 64 pixels in the order
+/// that costs no shuffling: byte 4 i + k of a group is pixel 16 k + i.
+struct IntegerCell {
+  std::int64_t n;                // pixels
+  const std::int16_t* la;        // [n][2]
+  const std::int16_t* b;         // [n]
+  const std::int16_t* xy;        // [n][2], in units that make every product a multiple of 16
+  std::uint8_t* codes;           // in and out: [n rounded up to 64]
+  const IntegerCandidate* candidates;
+  int num_candidates;
+  IntegerSums* sums;             // in and out: [9], by slot, kept equal to the sums over the members
+};
+
+/// One cell of the float path.
+struct FloatCell {
+  std::int64_t n;               // pixels
+  const float* features;        // [channels][stride]
+  const float* coordinates;     // [dims][n rounded up to 16]: voxel position / S, from the cell's corner
+  std::int64_t stride;          // n rounded up to 16: arrays are readable that far
+  const std::uint8_t* outside;  // nullptr, or [stride]: not 0 where the pixel is masked out
+  std::uint8_t* slots;          // out: [stride]
+  const float* centers;         // [num_candidates][channels + dims]
+  const std::uint8_t* center_slots;  // [num_candidates], ascending
+  const float* color_weights;   // SLICO: [num_candidates]; nullptr: all 1
+  int num_candidates;
+  int channels;
+  int dims;
+  double* sums;                 // out: [27][channels + dims + 1], the last being the count
+  float* max_color;             // SLICO, in and out: [27], largest squared colour difference
+  float* scratch;               // [27 * (channels + dims) * 16]
+};
+
+struct Kernels {
+  const char* name;
+
+  /// rgb [n][3] -> la [n][2], b [n]. `linear` maps the 256 byte values to linear light.
+  void (*lab_from_u8)(const std::uint8_t* rgb, std::int64_t n, const float* linear,
+                      LabQuantization q, std::int16_t* la, std::int16_t* b);
+  /// sRGB planes in [0, 1] -> L, a, b planes, each times a factor; may be in place.
+  void (*lab_from_float)(const float* r, const float* g, const float* b, std::int64_t n,
+                         float factor, float chroma_factor, float* lightness, float* a_out,
+                         float* b_out);
+
+  /// Gives every pixel the code of `slot`, and adds the pixels to its sums.
+  void (*start_integer_cell)(const IntegerCell& cell, int slot);
+  /// Assigns every pixel to its best candidate and updates the sums. Returns whether any changed.
+  bool (*assign_integer_cell)(const IntegerCell& cell);
+  void (*assign_float_cell)(const FloatCell& cell);
+
+  /// out[i] = table[slot of pixel first + i] for the codes of a cell; table has 16 entries.
+  void (*labels_from_codes)(const std::uint8_t* codes, std::int64_t first, std::int64_t n,
+                            const std::int32_t* table, std::int32_t* out);
+  /// out[i] = table[slots[i]]; table has 32 entries.
+  void (*labels_from_slots)(const std::uint8_t* slots, std::int64_t n, const std::int32_t* table,
+                            std::int32_t* out);
+  /// Bit x % 64 of bits[x / 64] is set where row[x] differs from one of its 4 neighbours; `above` and
+  /// `below` are nullptr at the edge of the image. bits has (n + 63) / 64 words.
+  void (*find_borders)(const std::int32_t* row, const std::int32_t* above,
+                       const std::int32_t* below, std::int64_t n, std::uint64_t* bits);
+  /// Starts of the runs of equal labels in a row, 0 among them; returns how many. starts has room
+  /// for n + 16.
+  std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts);
+};
+
+/// The best kernels for this processor, or those that SUPERPIX_SIMD names.
+const Kernels& kernels();
+
+}  // namespace superpix::cpu

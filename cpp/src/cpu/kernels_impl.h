@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Included by kernels_<isa>.cpp, each compiled for its instruction set, with SUPERPIX_KERNELS the
+// name of the function to define. Nothing here may call a function with external linkage that the
+// rest of the library uses too (std::min among them): the linker could keep this file's copy.
+#pragma once
+
+#include "cpu/color_kernels.h"
+#include "cpu/kernels.h"
+#include "cpu/label_kernels.h"
+#include "cpu/slic_float_kernels.h"
+#include "cpu/slic_u8_kernels.h"
+
+namespace superpix::cpu {
+
+const Kernels& SUPERPIX_KERNELS() {
+  static constexpr Kernels kernels{
+      .name = SUPERPIX_KERNELS_NAME,
+      .lab_from_u8 = lab_from_u8,
+      .lab_from_float = lab_from_float,
+      .start_integer_cell = start_integer_cell,
+      .assign_integer_cell = assign_integer_cell,
+      .assign_float_cell = assign_float_cell,
+      .labels_from_codes = labels_from_codes,
+      .labels_from_slots = labels_from_slots,
+      .find_borders = find_borders,
+      .find_runs = find_runs,
+  };
+  return kernels;
+}
+
+}  // namespace superpix::cpu

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <immintrin.h>
+
+namespace superpix::cpu {
+namespace {
+
+struct Floats {
+  __m512 v;
+};
+struct Ints {
+  __m512i v;
+};
+struct Mask {
+  __mmask16 v;
+};
+
+inline Floats floats(float x) { return {_mm512_set1_ps(x)}; }
+inline Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
+inline Floats add(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Floats sub(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Floats mul(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline Mask less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+inline Floats select(Mask m, Floats a, Floats b) {
+  return {_mm512_mask_blend_ps(m.v, b.v, a.v)};
+}
+inline Floats gather(const float* p, Ints i) { return {_mm512_i32gather_ps(i.v, p, 4)}; }
+
+inline Ints ints(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
+inline Ints load(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
+inline void store(std::int32_t* p, Ints a) { _mm512_storeu_si512(p, a.v); }
+inline Ints load_pairs(const std::int16_t* p) { return {_mm512_loadu_si512(p)}; }
+inline Ints load_shorts(const std::int16_t* p) {
+  return {_mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline void store_shorts(std::int16_t* p, Ints a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
+}
+inline Ints load_bytes(const std::uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline void store_bytes(std::uint8_t* p, Ints a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+/// The bytes of 16 lanes, as they lie in memory.
+inline Ints load(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+inline void store(std::uint8_t* p, Ints a) { _mm512_storeu_si512(p, a.v); }
+inline std::uint64_t differing_bytes(Ints a, Ints b) { return _mm512_cmpneq_epi8_mask(a.v, b.v); }
+inline Ints add(Ints a, Ints b) { return {_mm512_add_epi32(a.v, b.v)}; }
+inline Ints sub(Ints a, Ints b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+inline Ints max(Ints a, Ints b) { return {_mm512_max_epi32(a.v, b.v)}; }
+inline Ints bit_and(Ints a, Ints b) { return {_mm512_and_si512(a.v, b.v)}; }
+inline Ints bit_or(Ints a, Ints b) { return {_mm512_or_si512(a.v, b.v)}; }
+inline Ints bit_xor(Ints a, Ints b) { return {_mm512_xor_si512(a.v, b.v)}; }
+template <int kBits>
+inline Ints shift_left(Ints a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline Ints shift_right(Ints a) {  // logical
+  return {_mm512_srli_epi32(a.v, kBits)};
+}
+inline Mask equal(Ints a, Ints b) { return {_mm512_cmpeq_epi32_mask(a.v, b.v)}; }
+inline Ints zero_unless(Mask m, Ints a) { return {_mm512_maskz_mov_epi32(m.v, a.v)}; }
+/// sum + a.low * b.low + a.high * b.high for the int16 pairs in each lane.
+inline Ints dot(Ints sum, Ints a, Ints b) {
+#ifdef __AVX512VNNI__
+  return {_mm512_dpwssd_epi32(sum.v, a.v, b.v)};
+#else
+  return {_mm512_add_epi32(sum.v, _mm512_madd_epi16(a.v, b.v))};
+#endif
+}
+inline std::int32_t sum(Ints a) { return _mm512_reduce_add_epi32(a.v); }
+
+inline Ints to_ints(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }  // nearest, ties to even
+inline Floats to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline Ints bits_of(Floats a) { return {_mm512_castps_si512(a.v)}; }
+inline Floats floats_of_bits(Ints a) { return {_mm512_castsi512_ps(a.v)}; }
+
+inline std::uint32_t bits(Mask m) { return m.v; }
+inline Mask mask_of_bits(std::uint32_t b) { return {static_cast<__mmask16>(b)}; }
+
+/// 16 RGB triples -> planes.
+inline void load_rgb(const std::uint8_t* p, Ints* r, Ints* g, Ints* b) {
+  const auto at = [&](int offset) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + offset));
+  };
+  __m512i v = _mm512_castsi128_si512(at(0));
+  v = _mm512_inserti32x4(v, at(12), 1);
+  v = _mm512_inserti32x4(v, at(24), 2);
+  v = _mm512_inserti32x4(v, at(32), 3);
+  const __m512i spread = _mm512_set_epi8(
+      -1, 15, 14, 13, -1, 12, 11, 10, -1, 9, 8, 7, -1, 6, 5, 4,  //
+      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0,      //
+      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0,      //
+      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0);
+  v = _mm512_shuffle_epi8(v, spread);
+  const __m512i low = _mm512_set1_epi32(255);
+  r->v = _mm512_and_si512(v, low);
+  g->v = _mm512_and_si512(_mm512_srli_epi32(v, 8), low);
+  b->v = _mm512_srli_epi32(v, 16);
+}
+
+/// Bit i is set where p[i] != p[i - 1], for 16 i.
+inline std::uint32_t differs_from_left(const std::int32_t* p) {
+  return _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(p), _mm512_loadu_si512(p - 1));
+}
+
+}  // namespace
+}  // namespace superpix::cpu

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sixteen lanes on every instruction set, so that a kernel is written once and its sums are made in
+// the same order everywhere: one AVX-512 register, two of AVX2, four of SSE4.1, or an array that
+// the compiler vectorises (NEON among others). Only what the kernels need is here.
+//
+//   Floats, Ints   16 float / int32 lanes
+//   Mask           16 truth values
+//
+// Everything is in an unnamed namespace: these functions differ from file to file, and the linker
+// must not take one instruction set's for another's.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
+#include "cpu/simd/avx512.h"
+#elif defined(__AVX2__)
+#include "cpu/simd/avx2.h"
+#elif defined(__SSE4_1__) || (defined(_M_X64) && defined(SUPERPIX_SSE4))
+#include "cpu/simd/sse4.h"
+#else
+#include "cpu/simd/generic.h"
+#endif
+
+namespace superpix::cpu {
+namespace {
+
+inline constexpr int kLanes = 16;
+
+/// The int16 pair (low, high) as the int32 lane that dot() takes.
+inline std::int32_t pack_pair(std::int32_t low, std::int32_t high) {
+  return static_cast<std::int32_t>((static_cast<std::uint32_t>(high) << 16) |
+                                   (static_cast<std::uint32_t>(low) & 0xffffU));
+}
+
+/// Bits for the first n lanes, n <= 16.
+inline std::uint32_t first_lanes(std::int64_t n) {
+  return n >= kLanes ? 0xffffU : (1U << n) - 1U;
+}
+
+/// The bytes of the first n < 64 pixels in a group in which byte 4 i + k is pixel 16 k + i.
+inline std::uint64_t existing_bytes(std::int64_t n) {
+  std::uint64_t all = 0;
+  for (int k = 0; k < 4; ++k) {
+    const std::int64_t lanes = n - k * kLanes;
+    if (lanes <= 0) break;
+    const std::uint64_t bytes = lanes >= kLanes ? ~std::uint64_t{0} : (std::uint64_t{1} << (4 * lanes)) - 1;
+    all |= bytes & (std::uint64_t{0x1111111111111111} << k);
+  }
+  return all;
+}
+
+inline int count_bits(std::uint64_t b) {
+#if defined(__GNUC__)
+  return __builtin_popcountll(b);
+#else
+  int n = 0;
+  for (; b != 0; b &= b - 1) ++n;
+  return n;
+#endif
+}
+
+/// b must not be 0.
+inline int lowest_bit(std::uint64_t b) {
+#if defined(__GNUC__)
+  return __builtin_ctzll(b);
+#else
+  int n = 0;
+  while ((b >> n & 1U) == 0) ++n;
+  return n;
+#endif
+}
+
+inline Floats operator+(Floats a, Floats b) { return add(a, b); }
+inline Floats operator-(Floats a, Floats b) { return sub(a, b); }
+inline Floats operator*(Floats a, Floats b) { return mul(a, b); }
+inline Ints operator+(Ints a, Ints b) { return add(a, b); }
+inline Ints operator-(Ints a, Ints b) { return sub(a, b); }
+inline Ints operator&(Ints a, Ints b) { return bit_and(a, b); }
+inline Ints operator|(Ints a, Ints b) { return bit_or(a, b); }
+
+}  // namespace
+}  // namespace superpix::cpu

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SLIC in single precision, for everything that the integer path does not take. A cell sums what it
+// gives to each of its candidates; a cluster gathers from the cells around it, in raster order. So
+// no sum depends on the number of threads.
+#include "cpu/slic_float.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "cpu/kernels.h"
+#include "cpu/thread_pool.h"
+
+namespace superpix::cpu {
+namespace {
+
+class Clustering {
+ public:
+  Clustering(const FloatVolume& volume, const std::vector<std::uint8_t>& has_seed,
+             const SlicParams& params, double step, int num_threads)
+      : volume_(volume),
+        grid_(volume.grid),
+        params_(params),
+        num_threads_(num_threads),
+        plane_(grid_.shape()[0] == 1),
+        dims_(plane_ ? 2 : 3),
+        num_slots_(plane_ ? 9 : 27),
+        fields_(volume.channels + dims_),
+        slots_(volume.padded_size()),
+        sums_(static_cast<std::size_t>(grid_.num_cells() * num_slots_ * (fields_ + 1))),
+        centers_(static_cast<std::size_t>(grid_.num_cells() * fields_)),
+        exists_(has_seed),
+        moved_(static_cast<std::size_t>(grid_.num_cells()), 1),
+        visited_(moved_.size(), 1) {
+    if (exists_.empty()) exists_.assign(moved_.size(), 1);
+    for (int d = 0; d < dims_; ++d) weight_[d] = params.spacing[3 - dims_ + d] / step;
+    if (params.slic_zero) {
+      max_color_.assign(moved_.size(), 1.0F);
+      cell_max_color_.resize(moved_.size() * num_slots_);
+    }
+    boxes_.reserve(moved_.size());
+    for (std::int64_t cell = 0; cell < grid_.num_cells(); ++cell) boxes_.push_back(grid_.box(cell));
+    make_coordinates();
+  }
+
+  /// Clusters start as the means of their cells, or, where cells have none, of what is nearest.
+  void start(bool masked) {
+    for (std::int64_t k = 0; k < grid_.num_cells(); ++k) {
+      for (int d = 0; d < dims_; ++d) {
+        const int axis = 3 - dims_ + d;
+        position(k)[d] =
+            0.5 * static_cast<double>(boxes_[k].begin[axis] + boxes_[k].end[axis] - 1);
+      }
+    }
+    start_from_cells();
+    if (!masked) return;
+    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kSpatial);
+    std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
+  }
+
+  void perturb() {
+    for (std::int64_t k = 0; k < grid_.num_cells(); ++k) {
+      if (exists_[k] != 0) move_to_lowest_gradient(k);
+    }
+  }
+
+  void run() {
+    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kFull);
+  }
+
+  void write_labels(std::int32_t* labels) const {
+    const Extent& shape = grid_.shape();
+    for_cells([&](std::int64_t cell) {
+      std::int32_t table[32];
+      std::fill(std::begin(table), std::end(table), -1);
+      grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
+        table[slot] = static_cast<std::int32_t>(k);
+      });
+      const CellGrid::Box& box = boxes_[cell];
+      std::int64_t from = volume_.begin(box, cell);
+      for (std::int64_t z = box.begin[0]; z < box.end[0]; ++z) {
+        for (std::int64_t y = box.begin[1]; y < box.end[1]; ++y) {
+          std::int32_t* to = labels + (z * shape[1] + y) * shape[2] + box.begin[2];
+          kernels_.labels_from_slots(&slots_[from], box.side(2), table, to);
+          if (volume_.outside.size() > 0) {
+            for (std::int64_t x = 0; x < box.side(2); ++x) {
+              if (volume_.outside[from + x] != 0) to[x] = -1;
+            }
+          }
+          from += box.side(2);
+        }
+      }
+    });
+  }
+
+ private:
+  enum class Distance { kSpatial, kFull };
+
+  double* position(std::int64_t k) { return &centers_[k * fields_ + volume_.channels]; }
+
+  template <class F>
+  void for_cells(F f) const {
+    const std::int64_t grain =
+        std::max<std::int64_t>(1, 2048 * grid_.num_cells() / grid_.num_pixels());
+    parallel_for(grid_.num_cells(), grain, num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t cell = begin; cell < end; ++cell) f(cell);
+                 });
+  }
+
+  /// Positions in a cell from its corner, in units of S; there are at most eight sizes of cell.
+  void make_coordinates() {
+    const auto sides = [&](int axis) {
+      return std::array<std::int64_t, 2>{grid_.shape()[axis] / grid_.cells()[axis],
+                                         grid_.longest_side(axis)};
+    };
+    for (const std::int64_t depth : sides(0)) {
+      for (const std::int64_t height : sides(1)) {
+        for (const std::int64_t width : sides(2)) {
+          std::vector<float>& planes = coordinates_[{depth, height, width}];
+          const std::int64_t stride = FloatVolume::stride(depth * height * width);
+          planes.assign(static_cast<std::size_t>(dims_ * stride), 0.0F);
+          std::int64_t i = 0;
+          for (std::int64_t z = 0; z < depth; ++z) {
+            for (std::int64_t y = 0; y < height; ++y) {
+              for (std::int64_t x = 0; x < width; ++x, ++i) {
+                const std::array<std::int64_t, 3> at{z, y, x};
+                for (int d = 0; d < dims_; ++d) {
+                  planes[d * stride + i] = static_cast<float>(
+                      static_cast<double>(at[3 - dims_ + d]) * weight_[d]);
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  FloatCell kernel_cell(std::int64_t cell) const {
+    const CellGrid::Box& box = boxes_[cell];
+    const std::int64_t begin = volume_.begin(box, cell);
+    FloatCell c{};
+    c.n = box.size();
+    c.stride = FloatVolume::stride(c.n);
+    c.channels = volume_.channels;
+    c.dims = dims_;
+    c.features = &volume_.features[begin * volume_.channels];
+    c.coordinates = coordinates_.at({box.side(0), box.side(1), box.side(2)}).data();
+    c.outside = volume_.outside.size() > 0 ? &volume_.outside[begin] : nullptr;
+    c.slots = &slots_[begin];
+    c.sums = &sums_[cell * num_slots_ * (fields_ + 1)];
+    return c;
+  }
+
+  /// What a thread needs for one cell at a time.
+  struct Scratch {
+    explicit Scratch(int fields)
+        : centers(static_cast<std::size_t>(kMaxCandidates * fields)),
+          sums(static_cast<std::size_t>(kMaxCandidates * fields * 16)) {}
+    std::vector<float> centers;
+    std::vector<float> sums;
+    std::uint8_t slots[kMaxCandidates];
+    float weights[kMaxCandidates];
+  };
+
+  /// Makes one round of sums in which every pixel goes to the cluster of its own cell.
+  void start_from_cells() {
+    parallel_cells([&](std::int64_t cell, Scratch& scratch) {
+      FloatCell c = kernel_cell(cell);
+      std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
+      scratch.slots[0] = static_cast<std::uint8_t>(grid_.own_slot());
+      std::fill_n(scratch.centers.data(), fields_, 0.0F);
+      c.center_slots = scratch.slots;
+      c.centers = scratch.centers.data();
+      c.num_candidates = 1;
+      c.scratch = scratch.sums.data();
+      kernels_.assign_float_cell(c);
+      visited_[cell] = 1;
+    });
+    update();
+    std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
+  }
+
+  template <class F>
+  void parallel_cells(F f) {
+    const std::int64_t grain =
+        std::max<std::int64_t>(1, 2048 * grid_.num_cells() / grid_.num_pixels());
+    parallel_for(grid_.num_cells(), grain, num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   Scratch scratch(fields_);
+                   for (std::int64_t cell = begin; cell < end; ++cell) f(cell, scratch);
+                 });
+  }
+
+  void iterate(Distance distance) {
+    parallel_cells([&](std::int64_t cell, Scratch& scratch) {
+      bool any_moved = false;
+      int n = 0;
+      grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
+        if (exists_[k] == 0) return;
+        any_moved |= moved_[k] != 0;
+        scratch.slots[n] = static_cast<std::uint8_t>(slot);
+        const double* center = &centers_[k * fields_];
+        float* to = &scratch.centers[static_cast<std::size_t>(n * fields_)];
+        for (int c = 0; c < volume_.channels; ++c) to[c] = static_cast<float>(center[c]);
+        for (int d = 0; d < dims_; ++d) {
+          const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
+          to[volume_.channels + d] =
+              static_cast<float>((center[volume_.channels + d] - corner) * weight_[d]);
+        }
+        scratch.weights[n] = distance == Distance::kSpatial ? 0.0F
+                             : params_.slic_zero            ? 1.0F / max_color_[k]
+                                                            : 1.0F;
+        ++n;
+      });
+      // Candidates that all stand still give the slots and sums that are there.
+      visited_[cell] = any_moved && n > 0 ? 1 : 0;
+      if (visited_[cell] == 0) return;
+      FloatCell c = kernel_cell(cell);
+      std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
+      c.center_slots = scratch.slots;
+      c.centers = scratch.centers.data();
+      c.num_candidates = n;
+      c.scratch = scratch.sums.data();
+      float ignored[kMaxCandidates] = {};
+      if (params_.slic_zero || distance == Distance::kSpatial) {
+        c.color_weights = scratch.weights;
+        c.max_color = ignored;
+        if (params_.slic_zero && distance == Distance::kFull) {
+          c.max_color = &cell_max_color_[cell * num_slots_];
+          std::fill_n(c.max_color, num_slots_, 0.0F);
+        }
+      }
+      kernels_.assign_float_cell(c);
+    });
+    update();
+    if (params_.slic_zero && distance == Distance::kFull) update_max_color();
+  }
+
+  /// Clusters become the means of their pixels; one without pixels stays where it is.
+  void update() {
+    parallel_for(grid_.num_cells(), 64, num_threads_, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<double> total(static_cast<std::size_t>(fields_ + 1));
+      for (std::int64_t k = begin; k < end; ++k) {
+        moved_[k] = 0;
+        if (exists_[k] == 0) continue;
+        std::fill(total.begin(), total.end(), 0.0);
+        bool any_visited = false;
+        grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
+          any_visited |= visited_[cell] != 0;
+          const std::int64_t as_seen = num_slots_ - 1 - slot;
+          const double* s = &sums_[(cell * num_slots_ + as_seen) * (fields_ + 1)];
+          for (int c = 0; c < volume_.channels; ++c) total[c] += s[c];
+          for (int d = 0; d < dims_; ++d) {
+            const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
+            total[volume_.channels + d] +=
+                s[volume_.channels + d] / weight_[d] + corner * s[fields_];
+          }
+          total[fields_] += s[fields_];
+        });
+        if (!any_visited || total[fields_] == 0.0) continue;
+        double* center = &centers_[k * fields_];
+        for (int f = 0; f < fields_; ++f) {
+          const double mean = total[f] / total[fields_];
+          if (mean != center[f]) moved_[k] = 1;
+          center[f] = mean;
+        }
+      }
+    });
+  }
+
+  void update_max_color() {
+    for (std::int64_t k = 0; k < grid_.num_cells(); ++k) {
+      grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
+        const float seen = cell_max_color_[cell * num_slots_ + num_slots_ - 1 - slot];
+        if (visited_[cell] != 0 && seen > max_color_[k]) {
+          max_color_[k] = seen;
+          moved_[k] = 1;
+        }
+      });
+    }
+  }
+
+  void move_to_lowest_gradient(std::int64_t k) {
+    const Extent& shape = grid_.shape();
+    const PixelFeatures pixels(volume_);
+    Extent middle{0, 0, 0};
+    for (int d = 0; d < dims_; ++d) {
+      middle[3 - dims_ + d] = static_cast<std::int64_t>(std::floor(position(k)[d] + 0.5));
+    }
+    double least = -1.0;
+    Extent best{};
+    // A pixel at the edge of the image has no gradient to compare.
+    const auto low = [&](int axis) {
+      return plane_ && axis == 0 ? 0 : std::max<std::int64_t>(1, middle[axis] - 1);
+    };
+    const auto high = [&](int axis) {
+      return plane_ && axis == 0 ? 0 : std::min(shape[axis] - 2, middle[axis] + 1);
+    };
+    for (std::int64_t z = low(0); z <= high(0); ++z) {
+      for (std::int64_t y = low(1); y <= high(1); ++y) {
+        for (std::int64_t x = low(2); x <= high(2); ++x) {
+          const double g = gradient(pixels, {z, y, x});
+          if (least < 0 || g < least) {
+            least = g;
+            best = {z, y, x};
+          }
+        }
+      }
+    }
+    if (least < 0) return;
+    const PixelFeatures::Place place = pixels.at(best[0], best[1], best[2]);
+    for (int c = 0; c < volume_.channels; ++c) {
+      centers_[k * fields_ + c] = place.first[c * place.stride];
+    }
+    for (int d = 0; d < dims_; ++d) position(k)[d] = static_cast<double>(best[3 - dims_ + d]);
+  }
+
+  double gradient(const PixelFeatures& pixels, const Extent& at) const {
+    double sum = 0.0;
+    for (int axis = 3 - dims_; axis < 3; ++axis) {
+      Extent before = at;
+      Extent after = at;
+      --before[axis];
+      ++after[axis];
+      const PixelFeatures::Place p = pixels.at(before[0], before[1], before[2]);
+      const PixelFeatures::Place q = pixels.at(after[0], after[1], after[2]);
+      for (int c = 0; c < volume_.channels; ++c) {
+        const double d = static_cast<double>(p.first[c * p.stride]) - q.first[c * q.stride];
+        sum += d * d;
+      }
+    }
+    return sum;
+  }
+
+  const Kernels& kernels_ = kernels();
+  const FloatVolume& volume_;
+  const CellGrid& grid_;
+  const SlicParams& params_;
+  int num_threads_;
+  bool plane_;
+  int dims_;
+  int num_slots_;
+  int fields_;  // channels + dims
+  std::array<double, 3> weight_{};  // of a pixel along (z,) y, x
+  std::vector<CellGrid::Box> boxes_;
+  mutable Buffer<std::uint8_t> slots_;
+  mutable std::vector<double> sums_;  // [cells][slots][fields + 1]
+  std::vector<double> centers_;       // [cells][fields]; positions in pixels
+  std::vector<std::uint8_t> exists_;  // cells with a cluster
+  std::vector<std::uint8_t> moved_;   // clusters that the last update changed
+  std::vector<std::uint8_t> visited_;  // cells whose sums the last assignment made anew
+  std::vector<float> max_color_;       // SLICO, [cells], squared
+  std::vector<float> cell_max_color_;  // SLICO, [cells][slots]
+  std::map<std::array<std::int64_t, 3>, std::vector<float>> coordinates_;
+};
+
+}  // namespace
+
+void slic_float(const FloatVolume& volume, const std::vector<std::uint8_t>& has_seed,
+                const SlicParams& params, double step, std::int32_t* labels, int num_threads) {
+  Clustering clustering(volume, has_seed, params, step, num_threads);
+  clustering.start(!has_seed.empty());
+  if (params.perturb_seeds) clustering.perturb();
+  clustering.run();
+  clustering.write_labels(labels);
+}
+
+}  // namespace superpix::cpu

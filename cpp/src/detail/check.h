@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checks that every op makes of its arguments, with the same words.
+#pragma once
+
+#include <superpix/error.h>
+#include <superpix/types.h>
+
+#include <string>
+
+namespace superpix::detail {
+
+/// Throws InvalidArgument("op: message") unless the condition holds. Conditions on floating point
+/// values are written so that NaN fails them.
+inline void check(bool condition, const char* op, const std::string& message) {
+  if (!condition) throw InvalidArgument(std::string(op) + ": " + message);
+}
+
+/// Throws unless `view` is a C-contiguous array of `dtype` on the CPU with elements to point to.
+inline void check_output(const ArrayView& view, DType dtype, const char* op, const char* argument) {
+  if (view.dtype != dtype) {
+    throw InvalidType(std::string(op) + ": " + argument + " must be " + name(dtype) + ", got " +
+                      name(view.dtype));
+  }
+  check(view.is_contiguous(), op, std::string(argument) + " must be C-contiguous");
+}
+
+inline void check_cpu(const Context& context, const char* op) {
+  if (context.device != Device::kCpu) {
+    throw DeviceUnavailable(std::string(op) + ": there is no CUDA kernel for this op");
+  }
+}
+
+inline bool is_integer(DType dtype) {
+  return dtype != DType::kBool && dtype != DType::kFloat16 && dtype != DType::kFloat32 &&
+         dtype != DType::kFloat64;
+}
+
+}  // namespace superpix::detail

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reading an element of any dtype at any address.
+#pragma once
+
+#include <superpix/types.h>
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <type_traits>
+
+namespace superpix::detail {
+
+/// IEEE 754 binary16, which C++20 has no type for.
+struct Half {
+  std::uint16_t bits;
+
+  explicit operator float() const {
+    const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16;
+    const std::uint32_t exponent = bits >> 10 & 0x1fU;
+    const std::uint32_t fraction = bits & 0x3ffU;
+    if (exponent == 0) {
+      const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
+      return sign != 0 ? -magnitude : magnitude;
+    }
+    const std::uint32_t e = exponent == 31 ? 255 : exponent + 112;
+    return std::bit_cast<float>(sign | e << 23 | fraction << 13);
+  }
+};
+
+/// The element of type T at p, which need not be aligned, as a double.
+template <class T>
+double load(const char* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  if constexpr (std::is_same_v<T, Half>) {
+    return static_cast<double>(static_cast<float>(value));
+  } else {
+    return static_cast<double>(value);
+  }
+}
+template <>
+inline double load<bool>(const char* p) {
+  return *p != 0 ? 1.0 : 0.0;
+}
+
+/// Address of element (i, j, 0, ...).
+inline const char* at(const ArrayView& view, std::int64_t i, std::int64_t j) {
+  return static_cast<const char*>(view.data) + i * view.strides[0] + j * view.strides[1];
+}
+
+/// Calls f(std::type_identity<T>{}) with the C++ type of `dtype`.
+template <class F>
+decltype(auto) dispatch(DType dtype, F f) {
+  switch (dtype) {
+    case DType::kBool:
+      return f(std::type_identity<bool>{});
+    case DType::kInt8:
+      return f(std::type_identity<std::int8_t>{});
+    case DType::kInt16:
+      return f(std::type_identity<std::int16_t>{});
+    case DType::kInt32:
+      return f(std::type_identity<std::int32_t>{});
+    case DType::kInt64:
+      return f(std::type_identity<std::int64_t>{});
+    case DType::kUInt8:
+      return f(std::type_identity<std::uint8_t>{});
+    case DType::kUInt16:
+      return f(std::type_identity<std::uint16_t>{});
+    case DType::kUInt32:
+      return f(std::type_identity<std::uint32_t>{});
+    case DType::kUInt64:
+      return f(std::type_identity<std::uint64_t>{});
+    case DType::kFloat16:
+      return f(std::type_identity<Half>{});
+    case DType::kFloat32:
+      return f(std::type_identity<float>{});
+    case DType::kFloat64:
+      return f(std::type_identity<double>{});
+  }
+  throw std::logic_error("unknown dtype");
+}
+
+}  // namespace superpix::detail

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <superpix/slic.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "cpu/slic.h"
+#include "detail/check.h"
+#include "detail/resolve_threads.h"
+
+namespace superpix {
+namespace {
+
+constexpr const char* kOp = "slic";
+
+/// Adds an axis of size 1 in front, so that planes are volumes.
+ArrayView as_volume(const ArrayView& view) {
+  ArrayView volume = view;
+  ++volume.ndim;
+  volume.shape[0] = 1;
+  volume.strides[0] = 0;
+  for (int axis = 0; axis < view.ndim; ++axis) {
+    volume.shape[axis + 1] = view.shape[axis];
+    volume.strides[axis + 1] = view.strides[axis];
+  }
+  return volume;
+}
+
+void check_params(const SlicParams& p) {
+  using detail::check;
+  const auto number = [](double x) { return std::to_string(x); };
+  check(p.num_segments >= 1, kOp,
+        "n_segments must be at least 1, got " + std::to_string(p.num_segments));
+  check(p.compactness > 0 && std::isfinite(p.compactness), kOp,
+        "compactness must be finite and greater than 0, got " + number(p.compactness));
+  check(p.max_num_iter >= 0, kOp,
+        "max_num_iter must be at least 0, got " + std::to_string(p.max_num_iter));
+  for (int axis = 0; axis < 3; ++axis) {
+    check(p.sigma[axis] >= 0 && std::isfinite(p.sigma[axis]), kOp,
+          "sigma must be finite and at least 0, got " + number(p.sigma[axis]));
+    check(p.spacing[axis] > 0 && std::isfinite(p.spacing[axis]), kOp,
+          "spacing must be finite and greater than 0, got " + number(p.spacing[axis]));
+  }
+  check(p.min_size_factor >= 0, kOp,
+        "min_size_factor must be at least 0, got " + number(p.min_size_factor));
+  check(p.max_size_factor > 0, kOp,
+        "max_size_factor must be greater than 0, got " + number(p.max_size_factor));
+  check(p.start_label == 0 || p.start_label == 1, kOp,
+        "start_label should be 0 or 1, got " + std::to_string(p.start_label));
+  check(p.refine_iter >= 0, kOp,
+        "refine_iter must be at least 0, got " + std::to_string(p.refine_iter));
+  if (p.value_range) {
+    const auto [low, high] = *p.value_range;
+    check(low < high && std::isfinite(low) && std::isfinite(high), kOp,
+          "value_range must be finite and ascending, got (" + number(low) + ", " + number(high) +
+              ")");
+  }
+}
+
+}  // namespace
+
+std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView& labels,
+                  const SlicParams& params, const Context& context) {
+  using detail::check;
+  detail::check_cpu(context, kOp);
+  check(image.ndim == 3 || image.ndim == 4, kOp,
+        "image must be [H, W, C] or [D, H, W, C], got " + image.shape_string());
+  check(image.size() > 0, kOp, "image must not be empty, got " + image.shape_string());
+  const int dims = image.ndim - 1;
+  const auto same_shape = [&](const ArrayView& other) {
+    bool same = other.ndim == dims;
+    for (int axis = 0; same && axis < dims; ++axis) same = other.shape[axis] == image.shape[axis];
+    return same;
+  };
+  const std::int64_t channels = image.shape[dims];
+  const std::int64_t pixels = image.size() / channels;
+  check(pixels <= std::numeric_limits<std::int32_t>::max(), kOp,
+        "image must have at most 2^31 - 1 pixels, as many as there are labels");
+  check(channels <= 65536, kOp,
+        "image must have at most 65536 channels, got " + std::to_string(channels));
+  check(!params.convert_to_lab || channels == 3, kOp,
+        "Lab colorspace conversion requires a RGB image, got " + std::to_string(channels) +
+            " channels");
+  check_params(params);
+  if (mask != nullptr) {
+    if (mask->dtype != DType::kBool) {
+      throw InvalidType(std::string(kOp) + ": mask must be bool, got " + name(mask->dtype));
+    }
+    check(same_shape(*mask), kOp,
+          "image and mask should have the same shape, got " + image.shape_string() + " and " +
+              mask->shape_string());
+  }
+  detail::check_output(labels, DType::kInt32, kOp, "labels");
+  check(same_shape(labels), kOp,
+        "labels must have the shape of image without channels, got " + labels.shape_string());
+
+  const bool plane = dims == 2;
+  const ArrayView volume = plane ? as_volume(image) : image;
+  const ArrayView mask_volume = mask == nullptr ? ArrayView{} : plane ? as_volume(*mask) : *mask;
+  return cpu::slic(volume, mask != nullptr ? &mask_volume : nullptr,
+                   static_cast<std::int32_t*>(labels.data), params,
+                   detail::resolve_threads(context.num_threads));
+}
+
+}  // namespace superpix

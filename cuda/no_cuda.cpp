@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Linked in place of the CUDA sources: the same symbols, and the answer that there is nothing.
+#include <superpix/device.h>
+
+namespace superpix {
+
+bool built_with_cuda() noexcept { return false; }
+bool cuda_available() noexcept { return false; }
+std::vector<std::string> cuda_devices() { return {}; }
+
+}  // namespace superpix

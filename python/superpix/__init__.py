@@ -1,0 +1,35 @@
+"""superpix: superpixels, fast and deterministic.
+
+>>> import numpy as np, superpix
+>>> labels = superpix.slic(np.zeros((60, 80, 3), np.uint8), n_segments=12)
+>>> labels.shape, labels.dtype, labels.max()
+((60, 80), dtype('int32'), np.int32(12))
+"""
+
+from superpix import metrics
+from superpix._color import rgb_to_lab
+from superpix._connectivity import enforce_connectivity
+from superpix._core import __version__
+from superpix._runtime import (
+    build_info,
+    cuda_available,
+    get_cmake_dir,
+    get_include,
+    get_num_threads,
+    set_num_threads,
+)
+from superpix._slic import slic
+
+__all__ = [
+    "__version__",
+    "build_info",
+    "cuda_available",
+    "enforce_connectivity",
+    "get_cmake_dir",
+    "get_include",
+    "get_num_threads",
+    "metrics",
+    "rgb_to_lab",
+    "set_num_threads",
+    "slic",
+]

@@ -1,0 +1,84 @@
+"""Checks that several functions make of their arguments."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def array(value: object, name: str) -> NDArray[Any]:
+    """Return ``value`` when it is an array; nothing is converted silently."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}")
+    return value
+
+
+def real_array(value: object, name: str) -> NDArray[Any]:
+    """Return ``value`` when it is an array of bool, integers or floats."""
+    checked = array(value, name)
+    if np.issubdtype(checked.dtype, np.complexfloating):
+        raise ValueError(f"{name} must be real, got {checked.dtype}")
+    if checked.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be bool, integer or float, got {checked.dtype}")
+    return checked
+
+
+def integer(value: object, name: str) -> int:
+    """Return ``value`` as an int; NumPy integers pass, and floats that are whole."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer, got a bool")
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # the error is ours to word
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+
+
+def number(value: object, name: str) -> float:
+    """Return ``value`` as a float."""
+    if isinstance(value, str | bytes | bool | np.bool_):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    try:
+        result = float(value)  # type: ignore[arg-type]  # the error is ours to word
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if math.isnan(result):
+        raise ValueError(f"{name} must be a number, got NaN")
+    return result
+
+
+def flag(value: object, name: str) -> bool:
+    """Return ``value`` as a bool; only bools pass."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def threads(value: int | None) -> int:
+    """Return the core's number of threads: 0 stands for the library's own."""
+    if value is None:
+        return 0
+    n = integer(value, "num_threads")
+    if n < 1:
+        raise ValueError(f"num_threads must be at least 1, got {n}")
+    return n
+
+
+def axis(value: object, ndim: int, name: str) -> int:
+    """Return a non-negative axis of an array of ``ndim`` dimensions."""
+    index = integer(value, name)
+    if not -ndim <= index < ndim:
+        raise ValueError(f"{name} must be an axis of the {ndim}-D image, got {index}")
+    return index % ndim
+
+
+def limited(value: int, name: str) -> int:
+    """Return ``value`` when the core's 64 bits can hold it."""
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name} must fit 64 bits, got {value}")
+    return value

@@ -1,0 +1,116 @@
+"""Connected superpixels of a reasonable size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from superpix import _arguments, _core
+
+
+def enforce_connectivity(
+    labels: NDArray[Any],
+    min_size: int,
+    max_size: int | None = None,
+    *,
+    image: NDArray[Any] | None = None,
+    start_label: int = 1,
+    channel_axis: int | None = -1,
+    num_threads: int | None = None,
+) -> NDArray[np.int32]:
+    """Make every label one connected component that is neither too small nor too large.
+
+    Components of equal labels, 4-connected in 2-D and 6-connected in 3-D, get labels of their own.
+    Those above ``max_size`` are split. Those below ``min_size`` join a neighbour, the smallest
+    first: the one with the least ``(1 + d**2) * s * t / (s + t) / border``, where ``d`` is the
+    difference of mean colours, ``s`` and ``t`` are the sizes, and ``border`` is the length of the
+    shared border. Merged components may exceed ``max_size``.
+
+    Parameters
+    ----------
+    labels : ndarray of integers, [H, W] or [D, H, W]
+        Negative labels are ignored.
+    min_size : int
+        Least number of pixels of a component; one that has no neighbour stays all the same.
+    max_size : int, optional
+        Greatest number of pixels before merging; by default there is no limit.
+    image : ndarray, optional
+        The colours by which neighbours are told apart, of the shape of ``labels``, with channels
+        along ``channel_axis``. The 1 above is a squared colour difference that does not matter:
+        CIELAB (`superpix.rgb_to_lab`) is meant. Without an image only sizes and borders count.
+    start_label : int, optional
+        The first label of the result.
+    channel_axis : int or None, optional
+        The channel axis of ``image``; None when it has the shape of ``labels``.
+    num_threads : int, optional
+        Threads to use; by default `superpix.get_num_threads`. The result does not depend on it.
+
+    Returns
+    -------
+    ndarray of int32
+        The shape of ``labels``; labels from ``start_label`` on without gaps, in raster order of
+        their first pixels, and ``start_label - 1`` where ``labels`` is negative.
+
+    Raises
+    ------
+    TypeError
+        ``labels`` are not integers, or an argument is of the wrong type.
+    ValueError
+        ``labels`` are not 2-D or 3-D, ``image`` does not fit them or is not finite, or a size is
+        out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, superpix
+    >>> superpix.enforce_connectivity(np.array([[5, 5, 5, 7, 5, 5]]), min_size=2)
+    array([[1, 1, 1, 1, 2, 2]], dtype=int32)
+    """
+    checked = _arguments.array(labels, "labels")
+    if checked.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers, got {checked.dtype}")
+    if checked.ndim not in (2, 3):
+        raise ValueError(f"labels must be 2-D or 3-D, got {checked.ndim}-D")
+    least = _arguments.integer(min_size, "min_size")
+    if least < 0:
+        raise ValueError(f"min_size must be at least 0, got {least}")
+    most = 0 if max_size is None else _arguments.integer(max_size, "max_size")
+    if max_size is not None and most < 1:
+        raise ValueError(f"max_size must be at least 1, got {most}")
+    start = _arguments.integer(start_label, "start_label")
+    if not -(2**31) < start < 2**31 - checked.size:
+        raise ValueError(f"start_label must leave room for the labels in int32, got {start}")
+    return _core.enforce_connectivity(
+        checked,
+        _arguments.limited(least, "min_size"),
+        _arguments.limited(most, "max_size"),
+        None if image is None else _colors(image, checked, channel_axis),
+        start,
+        _arguments.threads(num_threads),
+    )
+
+
+def _colors(
+    image: NDArray[Any], labels: NDArray[Any], channel_axis: int | None
+) -> NDArray[np.float32]:
+    colors = _arguments.real_array(image, "image")
+    if channel_axis is None:
+        colors = colors[..., np.newaxis]
+    else:
+        if colors.ndim != labels.ndim + 1:
+            raise ValueError(
+                f"image must have the shape of labels, {labels.shape}, and a channel axis, "
+                f"got {colors.shape}; channel_axis=None is for an image without channels"
+            )
+        colors = np.moveaxis(
+            colors, _arguments.axis(channel_axis, colors.ndim, "channel_axis"), -1
+        )
+    if colors.shape[:-1] != labels.shape:
+        raise ValueError(
+            f"image must have the shape of labels, {labels.shape}, got {colors.shape[:-1]}"
+        )
+    result = np.ascontiguousarray(colors, dtype=np.float32)
+    if not np.isfinite(result).all():
+        raise ValueError("image must be finite")
+    return result

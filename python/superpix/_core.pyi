@@ -1,0 +1,45 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+CHROMA_WEIGHT: float
+
+def rgb_to_lab(image: NDArray[Any], num_threads: int) -> NDArray[np.float32]: ...
+def enforce_connectivity(
+    labels: NDArray[Any],
+    min_size: int,
+    max_size: int,
+    image: NDArray[np.float32] | None,
+    start_label: int,
+    num_threads: int,
+) -> NDArray[np.int32]: ...
+def slic(
+    image: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    *,
+    num_segments: int,
+    compactness: float,
+    max_num_iter: int,
+    sigma: tuple[float, float, float],
+    spacing: tuple[float, float, float],
+    convert_to_lab: bool,
+    value_range: tuple[float, float] | None,
+    slic_zero: bool,
+    perturb_seeds: bool,
+    enforce_connectivity: bool,
+    min_size_factor: float,
+    max_size_factor: float,
+    refine_iter: int,
+    start_label: int,
+    num_threads: int,
+) -> NDArray[np.int32]: ...
+def compiler() -> str: ...
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...
+def built_with_cuda() -> bool: ...
+def cuda_available() -> bool: ...
+def cuda_devices() -> list[str]: ...
+def simd_level() -> str: ...
+def simd_available() -> list[str]: ...
