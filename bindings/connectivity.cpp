@@ -16,7 +16,8 @@ void bind_connectivity(py::module_& m) {
          const std::optional<py::array>& image, std::int32_t start_label, int num_threads) {
         const ArrayView in = view_of(labels, "labels");
         const ArrayView colors = image ? view_of(*image, "image") : ArrayView{};
-        py::array_t<std::int32_t> output = new_labels({labels.shape(), labels.shape() + labels.ndim()});
+        py::array_t<std::int32_t> output =
+            new_labels({labels.shape(), labels.shape() + labels.ndim()});
         const ArrayView out = view_of(output, "output");
         ConnectivityParams params;
         params.min_size = min_size;

@@ -13,9 +13,8 @@ ArrayView view_of(const py::array& array, const char* argument) {
     return py::type_error(std::string(argument) + why);
   };
   if (array.ndim() > kMaxDims) {
-    throw py::value_error(std::string(argument) + " must have at most " +
-                          std::to_string(kMaxDims) + " dimensions, got " +
-                          std::to_string(array.ndim()));
+    throw py::value_error(std::string(argument) + " must have at most " + std::to_string(kMaxDims) +
+                          " dimensions, got " + std::to_string(array.ndim()));
   }
   const py::dtype dtype = array.dtype();
   if (dtype.byteorder() == '>' || (dtype.byteorder() == '<' && PY_BIG_ENDIAN != 0)) {

@@ -25,9 +25,9 @@ void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab, const Context& conte
                         name(rgb.dtype));
   }
   detail::check_output(lab, DType::kFloat32, kOp, "lab");
-  detail::check(lab.ndim == rgb.ndim && lab.shape == rgb.shape, kOp,
-                "lab must have the shape of image, " + rgb.shape_string() + ", got " +
-                    lab.shape_string());
+  detail::check(
+      lab.ndim == rgb.ndim && lab.shape == rgb.shape, kOp,
+      "lab must have the shape of image, " + rgb.shape_string() + ", got " + lab.shape_string());
   const int num_threads = detail::resolve_threads(context.num_threads);
   cpu::rgb_to_lab(rgb, static_cast<float*>(lab.data), num_threads);
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/colors.h"
 #include "cpu/connectivity.h"
 #include "detail/check.h"
 #include "detail/load.h"
@@ -25,7 +26,8 @@ void copy_labels(const ArrayView& labels, const cpu::Extent& shape, std::int32_t
   const auto each_row = [&](auto f) {
     for (std::int64_t z = 0; z < shape[0]; ++z) {
       for (std::int64_t y = 0; y < shape[1]; ++y) {
-        const char* from = static_cast<const char*>(labels.data) + y * labels.strides[labels.ndim - 2];
+        const char* from =
+            static_cast<const char*>(labels.data) + y * labels.strides[labels.ndim - 2];
         if (labels.ndim == 3) from += z * labels.strides[0];
         for (std::int64_t x = 0; x < shape[2]; ++x) {
           std::memcpy(&row[x], from + x * labels.strides[labels.ndim - 1], sizeof(T));
@@ -64,9 +66,9 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   detail::check(labels.size() <= kMaxPixels, kOp, "labels must have at most 2^31 - 1 elements");
   detail::check(params.min_size >= 0, kOp,
                 "min_size must be at least 0, got " + std::to_string(params.min_size));
-  detail::check(params.max_size >= 0, kOp,
-                "max_size must be at least 1, or 0 for no limit, got " +
-                    std::to_string(params.max_size));
+  detail::check(
+      params.max_size >= 0, kOp,
+      "max_size must be at least 1, or 0 for no limit, got " + std::to_string(params.max_size));
   detail::check_output(output, DType::kInt32, kOp, "output");
   detail::check(output.ndim == labels.ndim && output.shape == labels.shape, kOp,
                 "output must have the shape of labels, " + labels.shape_string() + ", got " +
@@ -81,8 +83,8 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
       matches = image->shape[axis] == labels.shape[axis];
     }
     detail::check(matches, kOp,
-                  "image must have the shape of labels and channels, got " +
-                      image->shape_string() + " for labels " + labels.shape_string());
+                  "image must have the shape of labels and channels, got " + image->shape_string() +
+                      " for labels " + labels.shape_string());
   }
   const int num_threads = detail::resolve_threads(context.num_threads);
   if (labels.size() == 0) return 0;
@@ -95,11 +97,12 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
     }
   });
   if (image == nullptr) {
-    return cpu::enforce_connectivity(out, shape, nullptr, 1.0, params, num_threads);
+    return cpu::enforce_connectivity(out, shape, nullptr, nullptr, 1.0, params, num_threads)
+        .count();
   }
-  const cpu::FloatColors colors(static_cast<const float*>(image->data), shape,
-                                static_cast<int>(image->shape[labels.ndim]));
-  return cpu::enforce_connectivity(out, shape, &colors, 1.0, params, num_threads);
+  const cpu::InterleavedColors colors(static_cast<const float*>(image->data), shape,
+                                      static_cast<int>(image->shape[labels.ndim]));
+  return cpu::enforce_connectivity(out, shape, &colors, nullptr, 1.0, params, num_threads).count();
 }
 
 }  // namespace superpix

@@ -78,6 +78,7 @@ std::int64_t ArrayView::size() const noexcept {
 }
 
 bool ArrayView::is_contiguous() const noexcept {
+  if (size() == 0) return true;
   auto stride = static_cast<std::int64_t>(item_size(dtype));
   for (int axis = ndim - 1; axis >= 0; --axis) {
     if (shape[axis] != 1 && strides[axis] != stride) return false;

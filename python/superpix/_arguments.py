@@ -24,7 +24,14 @@ def real_array(value: object, name: str) -> NDArray[Any]:
         raise ValueError(f"{name} must be real, got {checked.dtype}")
     if checked.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be bool, integer or float, got {checked.dtype}")
-    return checked
+    return native(checked)
+
+
+def native(value: NDArray[Any]) -> NDArray[Any]:
+    """Return ``value`` in the byte order of this machine."""
+    if value.dtype.isnative:
+        return value
+    return value.astype(value.dtype.newbyteorder("="))
 
 
 def integer(value: object, name: str) -> int:

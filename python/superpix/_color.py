@@ -17,7 +17,7 @@ def rgb_to_lab(
 
     Parameters
     ----------
-    image : ndarray, 3 along ``channel_axis``, at most 4 dimensions
+    image : ndarray, 3 along ``channel_axis``
         uint8 counts in 1/255 and uint16 in 1/65535; float16, float32 and float64 are taken as they
         are, nominally in [0, 1].
     channel_axis : int, optional
@@ -36,7 +36,7 @@ def rgb_to_lab(
     TypeError
         ``image`` is not an array, or of another dtype.
     ValueError
-        ``image`` has not 3 entries along ``channel_axis``, or too many dimensions.
+        ``image`` has not 3 entries along ``channel_axis``.
 
     Examples
     --------
@@ -52,5 +52,8 @@ def rgb_to_lab(
         raise ValueError(
             f"image must have 3 channels along channel_axis={channel_axis}, got {rgb.shape[axis]}"
         )
-    lab = _core.rgb_to_lab(np.moveaxis(rgb, axis, -1), _arguments.threads(num_threads))
+    last = np.moveaxis(rgb, axis, -1)
+    # The core takes up to 4 dimensions; of more, all but the channels may as well be one.
+    flat = last if last.ndim <= 4 else last.reshape(-1, 3)
+    lab = _core.rgb_to_lab(flat, _arguments.threads(num_threads)).reshape(last.shape)
     return np.ascontiguousarray(np.moveaxis(lab, -1, axis))

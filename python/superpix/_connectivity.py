@@ -82,13 +82,24 @@ def enforce_connectivity(
     if not -(2**31) < start < 2**31 - checked.size:
         raise ValueError(f"start_label must leave room for the labels in int32, got {start}")
     return _core.enforce_connectivity(
-        checked,
+        _small_labels(checked),
         _arguments.limited(least, "min_size"),
         _arguments.limited(most, "max_size"),
         None if image is None else _colors(image, checked, channel_axis),
         start,
         _arguments.threads(num_threads),
     )
+
+
+def _small_labels(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels below 2**31, equal where ``labels`` are equal, negative where they are."""
+    labels = _arguments.native(labels)
+    if labels.dtype.itemsize < 4 or labels.size == 0 or labels.max() < 2**31:
+        return labels
+    _, inverse = np.unique(labels, return_inverse=True)
+    small = inverse.reshape(labels.shape).astype(np.int32)
+    small[labels < 0] = -1
+    return small
 
 
 def _colors(
@@ -103,13 +114,13 @@ def _colors(
                 f"image must have the shape of labels, {labels.shape}, and a channel axis, "
                 f"got {colors.shape}; channel_axis=None is for an image without channels"
             )
-        colors = np.moveaxis(
-            colors, _arguments.axis(channel_axis, colors.ndim, "channel_axis"), -1
-        )
+        colors = np.moveaxis(colors, _arguments.axis(channel_axis, colors.ndim, "channel_axis"), -1)
     if colors.shape[:-1] != labels.shape:
         raise ValueError(
             f"image must have the shape of labels, {labels.shape}, got {colors.shape[:-1]}"
         )
+    if colors.shape[-1] == 0:
+        raise ValueError("image must have at least one channel, got none")
     result = np.ascontiguousarray(colors, dtype=np.float32)
     if not np.isfinite(result).all():
         raise ValueError("image must be finite")

@@ -177,11 +177,9 @@ def _with_channels_last(image: object, channel_axis: int | None) -> tuple[NDArra
     if channel_axis is None:
         pixels = pixels[..., np.newaxis]
     else:
-        pixels = np.moveaxis(
-            pixels, _arguments.axis(channel_axis, pixels.ndim, "channel_axis"), -1
-        )
+        pixels = np.moveaxis(pixels, _arguments.axis(channel_axis, pixels.ndim, "channel_axis"), -1)
     if pixels.size == 0:
-        raise ValueError(f"image must not be empty, got shape {np.shape(image)}")
+        raise ValueError(f"image must not be empty, got shape {pixels.shape[:-1]}")
     return pixels, dims
 
 
@@ -221,7 +219,7 @@ def _spacing(spacing: object, dims: int) -> tuple[float, float, float]:
 def _sigma(
     sigma: object, dims: int, spacing: tuple[float, float, float]
 ) -> tuple[float, float, float]:
-    if isinstance(sigma, Iterable) and np.ndim(sigma) > 0:  # type: ignore[arg-type]
+    if isinstance(sigma, Iterable) and not isinstance(sigma, str):
         return _per_axis(sigma, dims, "sigma", missing=0.0)
     s = _arguments.number(sigma, "sigma")
     z, y, x = (s / step if step > 0 else s for step in spacing)
@@ -252,11 +250,11 @@ def _per_axis(
 def _value_range(value_range: object) -> tuple[float, float] | None:
     if value_range is None:
         return None
-    try:
-        low, high = value_range  # type: ignore[misc]  # the error is ours to word
-    except (TypeError, ValueError):
-        raise ValueError(f"value_range must be a pair (low, high), got {value_range!r}") from None
-    return (_arguments.number(low, "value_range"), _arguments.number(high, "value_range"))
+    ends = list(value_range) if isinstance(value_range, Iterable) else []
+    if len(ends) != 2:
+        raise ValueError(f"value_range must be a pair (low, high), got {value_range!r}")
+    low, high = (_arguments.number(end, "value_range") for end in ends)
+    return (low, high)
 
 
 def _clipped(n: int) -> int:

@@ -322,6 +322,14 @@ def test_with_an_image_a_fragment_joins_the_nearest_mean_colour(
         np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.parametrize("channel", [0, 1, 4])
+def test_with_an_image_every_channel_counts(channel: int) -> None:
+    image = np.zeros((*SPECK.shape, 5))
+    image[..., channel] = np.where(SPECK == 1, 0, 99)
+    out = sp.enforce_connectivity(SPECK, 2, image=image)
+    np.testing.assert_array_equal(out, SPECK_RIGHT)
+
+
 def test_with_an_image_of_small_contrast_equal_borders_leave_the_choice_to_colour() -> None:
     labels = np.array([[1, 1, 3, 2, 2], [1, 1, -1, 2, 2]])
     for value, expected in ((0.1, 1), (0.9, 2)):
@@ -535,8 +543,6 @@ def test_image_of_another_dtype_is_refused(dtype: Any) -> None:
         ("min_size", -(2**40)),
         ("max_size", 0),
         ("max_size", -1),
-        ("start_label", -1),
-        ("start_label", 2),
     ],
 )
 def test_number_out_of_range_is_a_value_error_that_names_it(name: str, value: int) -> None:

@@ -10,6 +10,7 @@ from support.connectivity import (
     agreement,
     assert_connected,
     assert_consecutive,
+    assert_gap_free,
     assert_no_small_pieces,
     assert_same_partition,
     border_length,
@@ -78,6 +79,20 @@ def test_assert_consecutive_wants_the_background_outside() -> None:
     assert_consecutive(np.array([[-1, 0]]), 0, inside)
     with pytest.raises(AssertionError):
         assert_consecutive(np.array([[1, 0]]), 0, inside)
+
+
+@pytest.mark.parametrize("labels", [[[1, 3]], [[0, 1]], [[2, 3]]])
+def test_assert_gap_free_sees_gaps_and_start_but_not_order(labels: list[list[int]]) -> None:
+    assert_gap_free(np.array([[2, 1, 1, 3]]), 1)
+    with pytest.raises(AssertionError):
+        assert_gap_free(np.array(labels), 1)
+
+
+def test_assert_gap_free_wants_the_background_outside() -> None:
+    inside = np.array([[False, True, True]])
+    assert_gap_free(np.array([[-1, 1, 0]]), 0, inside)
+    with pytest.raises(AssertionError):
+        assert_gap_free(np.array([[0, 1, 0]]), 0, inside)
 
 
 def test_assert_no_small_pieces_spares_the_lonely() -> None:

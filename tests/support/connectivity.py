@@ -106,6 +106,14 @@ def assert_consecutive(labels: Labels, start: int, inside: Flags | None = None) 
     np.testing.assert_array_equal(labels, expected)
 
 
+def assert_gap_free(labels: Labels, start: int, inside: Flags | None = None) -> None:
+    """Inside, every number from start to the largest, in any order; outside start - 1."""
+    keep = np.ones(labels.shape, bool) if inside is None else inside
+    names = np.unique(labels[keep])
+    np.testing.assert_array_equal(names, np.arange(start, start + names.size))
+    assert (labels[~keep] == start - 1).all()
+
+
 def assert_no_small_pieces(labels: Labels, min_size: int, inside: Flags | None = None) -> None:
     """A label below min_size has nothing that it could have joined."""
     picked = labels if inside is None else labels[inside]

@@ -11,7 +11,8 @@ namespace superpix {
 /// transfer curve), as scikit-image does: L* in [0, 100], a* and b* roughly in [-108, 99].
 ///
 /// @param[in]  rgb  [..., 3], up to 4 dimensions and any strides. uint8 counts in 1/255 and uint16
-///                  in 1/65535; float16, float32 and float64 are taken as they are, nominally [0, 1].
+///                  in 1/65535; float16, float32 and float64 are taken as they are, nominally [0,
+///                  1].
 /// @param[out] lab  float32, the same shape, C-contiguous; must not overlap rgb.
 ///
 /// Agrees with a float64 evaluation to 2e-4 for values in [0, 1]. The bits of the result do not

@@ -33,7 +33,8 @@ struct ConnectivityParams {
 ///
 /// @param[in]  labels  [H,W] or [D,H,W], any integer dtype, any strides; negative is ignored.
 /// @param[in]  image   nullptr, or [H,W,C] / [D,H,W,C], float32, C-contiguous, finite: the colours,
-///                     in units in which kappa = 1 is a just noticeable squared difference (CIELAB).
+///                     in units in which kappa = 1 is a just noticeable squared difference
+///                     (CIELAB).
 /// @param[out] output  int32, the shape of labels, C-contiguous; may be the memory of labels.
 /// @return the number of labels in output.
 ///

@@ -18,7 +18,7 @@ struct SlicParams {
   std::int64_t num_segments = 100;
   /// What one cell side of distance counts in units of colour: m in D below. Finite, > 0.
   double compactness = 10.0;
-  /// Rounds of assignment and update, >= 0.
+  /// Rounds of assignment and update, >= 0; 0 gives the cells of the grid.
   int max_num_iter = 10;
   /// Standard deviation of a Gaussian blur before all else, in pixels, for z, y, x; 2-D uses y, x.
   std::array<double, 3> sigma{0.0, 0.0, 0.0};
@@ -51,9 +51,11 @@ struct SlicParams {
 /// S being the largest side of a cell in pixels; ties go to the first of them in raster order. In
 /// CIELAB the squared differences of a and b count kChromaWeight times. Clusters start as the
 /// means of their cells, and one that loses all its pixels keeps its place. With
-/// enforce_connectivity, connectivity and, in 2-D, the border refinement of docs/accuracy.md follow.
+/// enforce_connectivity, connectivity and, in 2-D, the border refinement of docs/accuracy.md
+/// follow.
 ///
-/// @param[in]  image   [H,W,C] or [D,H,W,C], any dtype, any strides, C >= 1, finite inside the mask.
+/// @param[in]  image   [H,W,C] or [D,H,W,C], any dtype, any strides, C >= 1, finite inside the
+/// mask.
 /// @param[in]  mask    nullptr, or bool [H,W] / [D,H,W], any strides, at least one true: where to
 ///                     segment. The seeds are spread over the mask.
 /// @param[out] labels  int32 [H,W] / [D,H,W], C-contiguous.

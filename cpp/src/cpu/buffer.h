@@ -22,7 +22,7 @@ class Buffer {
   explicit Buffer(std::int64_t n) : size_(n) {
     const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T);
     const std::size_t alignment = bytes >= kHuge ? kHuge : 64;
-    void* p = ::operator new(bytes, std::align_val_t{alignment});
+    void* p = ::operator new (bytes, std::align_val_t{alignment});
 #ifdef __linux__
     if (bytes >= kHuge) madvise(p, bytes / kHuge * kHuge, MADV_HUGEPAGE);
 #endif
@@ -41,7 +41,7 @@ class Buffer {
   static constexpr std::size_t kHuge = std::size_t{1} << 21;
   struct Free {
     std::size_t alignment = 64;
-    void operator()(T* p) const { ::operator delete(p, std::align_val_t{alignment}); }
+    void operator()(T* p) const { ::operator delete (p, std::align_val_t{alignment}); }
   };
   std::unique_ptr<T, Free> data_;
   std::int64_t size_ = 0;

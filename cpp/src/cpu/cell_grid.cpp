@@ -35,7 +35,8 @@ std::int64_t CellGrid::longest_side(int axis) const {
 
 namespace {
 
-constexpr double kMaxAspect = 1.25;
+// 3 cells along one axis for 4 along another must pass: nothing lies between.
+constexpr double kMaxAspect = 1.34;
 
 /// Counts along the axes, not yet whole, of cubes that number `num_segments`.
 std::array<double, 3> ideal_counts(const Extent& shape, const std::array<double, 3>& spacing,

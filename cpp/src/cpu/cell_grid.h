@@ -73,7 +73,7 @@ class CellGrid {
 };
 
 /// Cells for about `num_segments` superpixels: as near that number as a grid can come whose cells
-/// are nearly cubes (sides within a factor of 1.25 of each other) in units of `spacing`.
+/// are nearly cubes (sides within a factor of 4/3 of each other) in units of `spacing`.
 Extent choose_cells(const Extent& shape, const std::array<double, 3>& spacing,
                     std::int64_t num_segments);
 

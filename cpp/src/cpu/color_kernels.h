@@ -70,8 +70,7 @@ inline void lab_block_u8(const std::uint8_t* rgb, const float* linear, LabQuanti
                          std::int16_t* la, std::int16_t* b) {
   Ints red, green, blue;
   load_rgb(rgb, &red, &green, &blue);
-  const Lab lab =
-      lab_from_linear(gather(linear, red), gather(linear, green), gather(linear, blue));
+  const Lab lab = lab_from_linear(gather(linear, red), gather(linear, green), gather(linear, blue));
   const Ints l = to_ints(lab.l * floats(q.scale));
   const Ints a = to_ints(lab.a * floats(q.chroma_scale));
   const Ints pairs = (l & ints(0xffff)) | shift_left<16>(a);

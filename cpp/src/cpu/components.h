@@ -4,14 +4,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "cpu/cell_grid.h"
 
 namespace superpix::cpu {
 
-/// Sums of colours over part of a row. Integers, so that the order of adding does not matter.
+/// The colours of a volume, wherever and however they are stored, as integers in some fixed point:
+/// then the order in which they are added does not matter.
 class ColorSource {
  public:
   ColorSource() = default;
@@ -19,15 +19,34 @@ class ColorSource {
   ColorSource& operator=(const ColorSource&) = delete;
   virtual ~ColorSource() = default;
   virtual int channels() const = 0;
-  /// What squared differences of means of sums are multiplied with to be in units of kappa.
-  virtual double squared_unit() const = 0;
+  /// The colour that one step of the fixed point stands for.
+  virtual double unit() const = 0;
   /// Adds the pixels [begin, end) of row z * H + y to sums[channels].
   virtual void add(std::int64_t row, std::int64_t begin, std::int64_t end,
                    std::int64_t* sums) const = 0;
 };
 
+/// What is summed over the pixels of each of a number of regions.
+struct RegionSums {
+  int channels = 0;
+  std::vector<std::int64_t> size;   // [regions]
+  std::vector<std::int64_t> color;  // [regions][channels]
+  std::vector<std::int64_t> y;      // [regions]
+  std::vector<std::int64_t> x;      // [regions]
+
+  std::int64_t count() const { return static_cast<std::int64_t>(size.size()); }
+  void resize(std::int64_t regions);
+  /// Adds region `from` of `other` to region `to`.
+  void add(std::int64_t to, const RegionSums& other, std::int64_t from);
+};
+
 /// The components of equal non-negative labels, numbered in raster order of their first pixels.
 struct Components {
+  /// Two runs of different labels, one above (or in the plane before) the other.
+  struct Contact {
+    std::int32_t a, b, length;
+  };
+
   /// The runs of a range of rows. Rows are numbered z * H + y.
   struct Band {
     std::int64_t first_row = 0;
@@ -35,43 +54,48 @@ struct Components {
     std::vector<std::int64_t> row_begin;  // [rows + 1], indices of runs
     std::vector<std::int32_t> start;      // x of each run
     std::vector<std::int32_t> component;  // of each run; -1 where the label is negative
+    std::vector<Contact> contacts;        // between runs of rows of this band
+
+    struct Row {
+      const std::int32_t* start;
+      const std::int32_t* component;
+      std::int64_t count;
+    };
+    Row row(std::int64_t r) const {
+      const std::int64_t begin = row_begin[r - first_row];
+      return {start.data() + begin, component.data() + begin, row_begin[r - first_row + 1] - begin};
+    }
   };
 
   Extent shape;
   std::vector<Band> bands;
   std::int64_t count = 0;
-  std::vector<std::int64_t> size;   // [count], pixels
-  std::vector<std::int64_t> color;  // [count][channels]
+  RegionSums sums;                  // [count]
   std::vector<std::int64_t> first;  // [count], flat index of the first pixel
-
-  /// Calls f(begin, end, component) for the runs of a row.
-  template <class F>
-  void for_each_run(const Band& band, std::int64_t row, F f) const {
-    const std::int64_t last = band.row_begin[row - band.first_row + 1];
-    for (std::int64_t i = band.row_begin[row - band.first_row]; i < last; ++i) {
-      f(std::int64_t{band.start[i]}, i + 1 < last ? std::int64_t{band.start[i + 1]} : shape[2],
-        band.component[i]);
-    }
-  }
 };
 
 /// Finds the components of `labels` [D,H,W] under 4- (6-) connectivity. `colors` may be nullptr.
+/// `label_totals`, if not nullptr, are the sums of colours over each label, [labels][channels]:
+/// then the colour of a label's only component of at least `min_size` pixels is what the label's
+/// fragments leave of the total, and most pixels need not be read.
 Components find_components(const std::int32_t* labels, const Extent& shape,
-                           const ColorSource* colors, int num_threads);
+                           const ColorSource* colors, const std::int64_t* label_totals,
+                           std::int64_t min_size, int num_threads);
 
 /// Writes new_label[component] to every pixel, `outside` where there is none.
 void write_components(const Components& components, const std::vector<std::int32_t>& new_label,
                       std::int32_t outside, std::int32_t* labels, int num_threads);
 
-/// Calls f(x_begin, x_end, run of one row, run of the other) where two rows of runs overlap. Starts
-/// are those of the rows' runs, followed by nothing: `width` ends the last.
+/// Calls f(x_begin, x_end, index in a, index in b) where the runs of two rows overlap. Free of
+/// branches that depend on where runs end: those are not to be foreseen.
 template <class F>
-void for_each_overlap(const std::int32_t* starts_a, std::int64_t num_a,
-                      const std::int32_t* starts_b, std::int64_t num_b, std::int32_t width, F f) {
+inline void for_each_overlap(const std::int32_t* starts_a, std::int64_t num_a,
+                             const std::int32_t* starts_b, std::int64_t num_b, std::int32_t width,
+                             F f) {
   std::int64_t a = 0;
   std::int64_t b = 0;
   std::int32_t x = 0;
-  while (a < num_a && b < num_b) {
+  while (x < width) {
     const std::int32_t end_a = a + 1 < num_a ? starts_a[a + 1] : width;
     const std::int32_t end_b = b + 1 < num_b ? starts_b[b + 1] : width;
     const std::int32_t end = end_a < end_b ? end_a : end_b;

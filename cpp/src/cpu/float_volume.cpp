@@ -48,8 +48,7 @@ Extremes find_extremes(const ArrayView& image, const ArrayView* mask, int num_th
       for (std::int64_t x = 0; x < image.shape[2]; ++x) {
         if (!masked_in(mask, z, y, x)) continue;
         for (std::int64_t c = 0; c < image.shape[3]; ++c) {
-          const double v =
-              detail::load<T>(at + x * image.strides[2] + c * image.strides[3]);
+          const double v = detail::load<T>(at + x * image.strides[2] + c * image.strides[3]);
           if (v < e.low) e.low = v;
           if (v > e.high) e.high = v;
           if (v != v) e.nan = true;
@@ -67,10 +66,11 @@ Extremes find_extremes(const ArrayView& image, const ArrayView* mask, int num_th
   return all;
 }
 
-/// value -> (value - low) * scale.
+/// value -> (value * shrink - low) / span. shrink keeps the span of the greatest doubles finite.
 struct Stretch {
+  double shrink = 1.0;
   double low = 0.0;
-  double scale = 1.0;
+  double span = 1.0;
 };
 
 Stretch choose_stretch(const ArrayView& image, const ArrayView* mask, const SlicParams& params,
@@ -84,9 +84,9 @@ Stretch choose_stretch(const ArrayView& image, const ArrayView* mask, const Slic
   }
   const auto [low, high] =
       params.value_range ? *params.value_range : std::pair<double, double>(e.low, e.high);
-  // Halves, so that the span of the largest doubles does not overflow.
-  const double half_span = 0.5 * high - 0.5 * low;
-  return {low, half_span > 0 ? 0.5 / half_span : 0.0};
+  if (!(high > low)) return {0.0, 0.0, 1.0};
+  const double shrink = std::isfinite(high - low) ? 1.0 : 0.5;
+  return {shrink, shrink * low, shrink * high - shrink * low};
 }
 
 /// Reads row (z, y) into planes [channels][width]; 0 where masked out.
@@ -100,8 +100,7 @@ void read_row(const ArrayView& image, const ArrayView* mask, std::int64_t z, std
     const char* from = at + c * image.strides[3];
     for (std::int64_t x = 0; x < width; ++x, from += image.strides[2]) {
       const double v = detail::load<T>(from);
-      // Scaled before the difference is taken: the greatest doubles are finite input too.
-      to[x] = static_cast<float>(v * stretch.scale - stretch.low * stretch.scale);
+      to[x] = static_cast<float>((v * stretch.shrink - stretch.low) / stretch.span);
     }
     if (clip) {
       for (std::int64_t x = 0; x < width; ++x) to[x] = std::clamp(to[x], 0.0F, 1.0F);

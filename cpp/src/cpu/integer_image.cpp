@@ -60,8 +60,7 @@ std::array<float, 256> linear_light(std::pair<double, double> range) {
   const double span = range.second - range.first;
   for (int v = 0; v < 256; ++v) {
     const double c = span > 0 ? std::clamp((v - range.first) / span, 0.0, 1.0) : 0.0;
-    table[v] =
-        static_cast<float>(c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4));
+    table[v] = static_cast<float>(c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4));
   }
   return table;
 }
@@ -78,6 +77,15 @@ inline void copy_short(void* to, const void* from, std::int64_t bytes) {
   std::memcpy(t + bytes - 32, f + bytes - 32, 32);  // overlaps what is there already
 }
 
+std::vector<IntegerImage::Span> spans(const CellGrid& grid, int axis) {
+  std::vector<IntegerImage::Span> spans;
+  const auto& edges = grid.edges(axis);
+  for (std::int64_t cell = 0; cell < grid.cells()[axis]; ++cell) {
+    spans.insert(spans.end(), edges[cell + 1] - edges[cell], {edges[cell], edges[cell + 1]});
+  }
+  return spans;
+}
+
 }  // namespace
 
 IntegerImage make_integer_image(const ArrayView& rgb, const CellGrid& grid,
@@ -89,8 +97,12 @@ IntegerImage make_integer_image(const ArrayView& rgb, const CellGrid& grid,
       linear_light(value_range ? *value_range : extremes(rgb, num_threads));
   // Kernels read whole groups of pixels, past the last.
   constexpr std::int64_t kPadding = 64;
-  IntegerImage image{grid, quantization, Buffer<std::int16_t>(2 * (height * width + kPadding)),
-                     Buffer<std::int16_t>(height * width + kPadding)};
+  IntegerImage image{grid,
+                     quantization,
+                     Buffer<std::int16_t>(2 * (height * width + kPadding)),
+                     Buffer<std::int16_t>(height * width + kPadding),
+                     spans(grid, 1),
+                     spans(grid, 2)};
   std::fill_n(&image.la[2 * height * width], 2 * kPadding, std::int16_t{0});
   std::fill_n(&image.b[height * width], kPadding, std::int16_t{0});
 

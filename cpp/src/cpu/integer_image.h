@@ -5,6 +5,9 @@
 #include <superpix/types.h>
 
 #include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "cpu/buffer.h"
 #include "cpu/cell_grid.h"
@@ -21,14 +24,20 @@ struct IntegerImage {
 
   /// Where pixel (y, x) is stored.
   std::int64_t offset(std::int64_t y, std::int64_t x) const {
-    const std::int64_t cy = grid.cell_of(1, y);
-    const std::int64_t cx = grid.cell_of(2, x);
-    const auto& ys = grid.edges(1);
-    const auto& xs = grid.edges(2);
-    const std::int64_t height = ys[cy + 1] - ys[cy];
-    const std::int64_t width = xs[cx + 1] - xs[cx];
-    return ys[cy] * grid.shape()[2] + height * xs[cx] + (y - ys[cy]) * width + (x - xs[cx]);
+    const Span& row = rows[y];
+    const Span& column = columns[x];
+    return row.begin * grid.shape()[2] + (row.end - row.begin) * column.begin +
+           (y - row.begin) * (column.end - column.begin) + (x - column.begin);
   }
+  /// The end of the cell that x lies in.
+  std::int64_t cell_end(std::int64_t x) const { return columns[x].end; }
+
+  /// The cells' extent along y for each row, along x for each column.
+  struct Span {
+    std::int32_t begin, end;
+  };
+  std::vector<Span> rows;
+  std::vector<Span> columns;
 };
 
 /// Converts `rgb` ([H,W,3] uint8, any strides); `value_range` as in SlicParams.

@@ -40,33 +40,68 @@ inline constexpr int kLowBits = 15;
 /// The code of a pixel is 15 - slot of its candidate. Codes lie in groups of 64 pixels in the order
 /// that costs no shuffling: byte 4 i + k of a group is pixel 16 k + i.
 struct IntegerCell {
-  std::int64_t n;                // pixels
-  const std::int16_t* la;        // [n][2]
-  const std::int16_t* b;         // [n]
-  const std::int16_t* xy;        // [n][2], in units that make every product a multiple of 16
-  std::uint8_t* codes;           // in and out: [n rounded up to 64]
+  std::int64_t n;          // pixels
+  const std::int16_t* la;  // [n][2]
+  const std::int16_t* b;   // [n]
+  const std::int16_t* xy;  // [n][2], in units that make every product a multiple of 16
+  std::uint8_t* codes;     // in and out: [n rounded up to 64]
   const IntegerCandidate* candidates;
   int num_candidates;
-  IntegerSums* sums;             // in and out: [9], by slot, kept equal to the sums over the members
+  IntegerSums* sums;  // in and out: [9], by slot, kept equal to the sums over the members
 };
 
 /// One cell of the float path.
 struct FloatCell {
-  std::int64_t n;               // pixels
-  const float* features;        // [channels][stride]
-  const float* coordinates;     // [dims][n rounded up to 16]: voxel position / S, from the cell's corner
-  std::int64_t stride;          // n rounded up to 16: arrays are readable that far
-  const std::uint8_t* outside;  // nullptr, or [stride]: not 0 where the pixel is masked out
-  std::uint8_t* slots;          // out: [stride]
-  const float* centers;         // [num_candidates][channels + dims]
+  std::int64_t n;         // pixels
+  const float* features;  // [channels][stride]
+  const float*
+      coordinates;      // [dims][n rounded up to 16]: voxel position / S, from the cell's corner
+  std::int64_t stride;  // n rounded up to 16: arrays are readable that far
+  const std::uint8_t* outside;       // nullptr, or [stride]: not 0 where the pixel is masked out
+  std::uint8_t* slots;               // out: [stride]
+  const float* centers;              // [num_candidates][channels + dims]
   const std::uint8_t* center_slots;  // [num_candidates], ascending
-  const float* color_weights;   // SLICO: [num_candidates]; nullptr: all 1
+  const float* color_weights;        // SLICO: [num_candidates]; nullptr: all 1
   int num_candidates;
   int channels;
   int dims;
-  double* sums;                 // out: [27][channels + dims + 1], the last being the count
-  float* max_color;             // SLICO, in and out: [27], largest squared colour difference
-  float* scratch;               // [27 * (channels + dims) * 16]
+  double* sums;      // out: [27][channels + dims + 1], the last being the count
+  float* max_color;  // SLICO, in and out: [27], largest squared colour difference
+  float* scratch;    // [27 * (channels + dims) * 16]
+};
+
+/// Where the colours of one row of an IntegerImage lie (integer_image.h).
+struct IntegerRow {
+  const std::int16_t* la;
+  const std::int16_t* b;
+  const std::int32_t* columns;  // [width][2], begin and end of the cell of each column
+  std::int32_t offset;          // of the first pixel of the row of cells
+  std::int32_t cell_height;
+  std::int32_t y_in_cell;
+  float unit;
+};
+
+/// Up to 16 pixels of one row and of one parity of x, each with a column on both sides.
+struct BorderPixels {
+  std::int32_t* row;          // labels
+  const std::int32_t* above;  // of the row above
+  const std::int32_t* below;
+  const std::int32_t* x;  // [16], the last repeated: columns of the three rows here
+  std::int32_t first_x;   // the image's column that column 0 here is
+  int count;
+  float y;
+  IntegerRow integer;   // read if `colors` is nullptr
+  const float* colors;  // [channels][16]
+  const float* means;   // [labels][stride]: colour, y, x
+  int channels;
+  int stride;
+  std::int32_t start_label;  // labels below are outside
+  float weight_y, weight_x;  // of a squared pixel
+  float lambda;              // of a neighbour with the same label
+};
+
+struct BorderChange {
+  std::int32_t y, x, from, to;
 };
 
 struct Kernels {
@@ -86,19 +121,24 @@ struct Kernels {
   bool (*assign_integer_cell)(const IntegerCell& cell);
   void (*assign_float_cell)(const FloatCell& cell);
 
-  /// out[i] = table[slot of pixel first + i] for the codes of a cell; table has 16 entries.
-  void (*labels_from_codes)(const std::uint8_t* codes, std::int64_t first, std::int64_t n,
-                            const std::int32_t* table, std::int32_t* out);
+  /// out[i] = table[code of pixel i] for a cell's codes; out has room for n rounded up to 64.
+  void (*labels_from_codes)(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
+                            std::int32_t* out);
   /// out[i] = table[slots[i]]; table has 32 entries.
   void (*labels_from_slots)(const std::uint8_t* slots, std::int64_t n, const std::int32_t* table,
                             std::int32_t* out);
-  /// Bit x % 64 of bits[x / 64] is set where row[x] differs from one of its 4 neighbours; `above` and
-  /// `below` are nullptr at the edge of the image. bits has (n + 63) / 64 words.
+  /// Bit x % 64 of bits[x / 64] is set where row[x] differs from one of its 4 neighbours; `above`
+  /// and `below` are nullptr at the edge of the image. bits has (n + 63) / 64 words.
   void (*find_borders)(const std::int32_t* row, const std::int32_t* above,
                        const std::int32_t* below, std::int64_t n, std::uint64_t* bits);
   /// Starts of the runs of equal labels in a row, 0 among them; returns how many. starts has room
   /// for n + 16.
   std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts);
+  /// out[x] = values[i] for x in run i; starts as find_runs() gives them for n pixels.
+  void (*fill_runs)(const std::int32_t* starts, const std::int32_t* values, std::int64_t count,
+                    std::int64_t n, std::int32_t* out);
+  /// One step of the border refinement (refine.h). Returns how many labels changed.
+  int (*refine_pixels)(const BorderPixels& pixels, BorderChange* changes);
 };
 
 /// The best kernels for this processor, or those that SUPERPIX_SIMD names.

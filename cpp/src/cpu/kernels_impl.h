@@ -8,6 +8,7 @@
 #include "cpu/color_kernels.h"
 #include "cpu/kernels.h"
 #include "cpu/label_kernels.h"
+#include "cpu/refine_kernels.h"
 #include "cpu/slic_float_kernels.h"
 #include "cpu/slic_u8_kernels.h"
 
@@ -25,6 +26,8 @@ const Kernels& SUPERPIX_KERNELS() {
       .labels_from_slots = labels_from_slots,
       .find_borders = find_borders,
       .find_runs = find_runs,
+      .fill_runs = fill_runs,
+      .refine_pixels = refine_pixels,
   };
   return kernels;
 }

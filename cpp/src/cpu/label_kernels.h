@@ -32,10 +32,9 @@ void find_borders(const std::int32_t* row, const std::int32_t* above, const std:
   std::int64_t x = 1;
   for (; x + kLanes < n; x += kLanes) {
     const Ints here = load(row + x);
-    const std::uint32_t same = bits(equal(here, load(row + x - 1))) &
-                               bits(equal(here, load(row + x + 1))) &
-                               bits(equal(here, load(above + x))) &
-                               bits(equal(here, load(below + x)));
+    const std::uint32_t same =
+        bits(equal(here, load(row + x - 1))) & bits(equal(here, load(row + x + 1))) &
+        bits(equal(here, load(above + x))) & bits(equal(here, load(below + x)));
     if (const std::uint32_t differs = ~same & 0xffffU; differs != 0) set(x, differs);
   }
   for (; x < n; ++x) scalar(x);
@@ -57,6 +56,17 @@ std::int64_t find_runs(const std::int32_t* row, std::int64_t n, std::int32_t* st
     if (row[i] != row[i - 1]) starts[count++] = static_cast<std::int32_t>(i);
   }
   return count;
+}
+
+void fill_runs(const std::int32_t* starts, const std::int32_t* values, std::int64_t count,
+               std::int64_t n, std::int32_t* out) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t end = i + 1 < count ? starts[i + 1] : n;
+    std::int64_t x = starts[i];
+    // Whole blocks, past the end of the run: the runs that follow write theirs over it.
+    for (; x < end && x + kLanes <= n; x += kLanes) store(out + x, ints(values[i]));
+    for (; x < end; ++x) out[x] = values[i];
+  }
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 #include "cpu/merge.h"
 
 #include <algorithm>
-#include <limits>
+#include <bit>
+#include <utility>
 
 #include "cpu/disjoint_sets.h"
 #include "cpu/thread_pool.h"
@@ -10,94 +11,110 @@
 namespace superpix::cpu {
 namespace {
 
-/// A border between two components, at least one of them a fragment; a < b.
+/// A border of a fragment: it touches `neighbor` along `length` pixel edges (pixel faces).
 struct Border {
-  std::int32_t a, b;
-  std::int64_t length;
+  std::int32_t fragment, neighbor, length;
 };
 
-/// Collects the borders of fragments in one band, with the rows before it.
+/// Collects the borders of the fragments in one band, those with rows of earlier bands among them.
 class BorderFinder {
  public:
-  BorderFinder(const Components& components, std::int64_t min_size)
-      : components_(components), min_size_(min_size) {}
+  BorderFinder(const Components& components, const std::vector<std::uint8_t>& small)
+      : components_(components), small_(small) {}
 
   std::vector<Border> find(std::size_t band_index) {
     const Components::Band& band = components_.bands[band_index];
-    const std::int64_t height = components_.shape[1];
+    for (const Components::Contact& c : band.contacts) {
+      note(band.component[c.a], band.component[c.b], c.length);
+    }
     for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
-      std::int32_t left = -1;
-      components_.for_each_run(band, row, [&](std::int64_t, std::int64_t, std::int32_t c) {
-        note(left, c, 1);
-        left = c;
-      });
-      if (row % height != 0) compare_rows(band_index, row, row - 1);
-      if (row >= height) compare_rows(band_index, row, row - height);
+      const Components::Band::Row r = band.row(row);
+      for (std::int64_t i = 1; i < r.count; ++i) note(r.component[i - 1], r.component[i], 1);
+    }
+    const std::int64_t height = components_.shape[1];
+    const std::int64_t last =
+        std::min(band.last_row, band.first_row + (components_.shape[0] > 1 ? height : 1));
+    for (std::int64_t row = band.first_row; row < last; ++row) {
+      if (row % height != 0) compare_with_earlier(band_index, row, row - 1);
+      if (row >= height) compare_with_earlier(band_index, row, row - height);
     }
     return std::move(borders_);
   }
 
  private:
-  void compare_rows(std::size_t band_index, std::int64_t row, std::int64_t other) {
+  void compare_with_earlier(std::size_t band_index, std::int64_t row, std::int64_t other) {
+    if (other >= components_.bands[band_index].first_row) return;
     std::size_t j = band_index;
     while (components_.bands[j].first_row > other) --j;
-    const Components::Band& here = components_.bands[band_index];
-    const Components::Band& there = components_.bands[j];
-    const std::int64_t begin = here.row_begin[row - here.first_row];
-    const std::int64_t other_begin = there.row_begin[other - there.first_row];
-    for_each_overlap(
-        here.start.data() + begin, here.row_begin[row - here.first_row + 1] - begin,
-        there.start.data() + other_begin,
-        there.row_begin[other - there.first_row + 1] - other_begin,
-        static_cast<std::int32_t>(components_.shape[2]),
-        [&](std::int32_t x, std::int32_t end, std::int64_t i, std::int64_t k) {
-          note(here.component[begin + i], there.component[other_begin + k], end - x);
-        });
+    const Components::Band::Row here = components_.bands[band_index].row(row);
+    const Components::Band::Row there = components_.bands[j].row(other);
+    for_each_overlap(here.start, here.count, there.start, there.count,
+                     static_cast<std::int32_t>(components_.shape[2]),
+                     [&](std::int32_t x, std::int32_t end, std::int64_t a, std::int64_t b) {
+                       note(here.component[a], there.component[b], end - x);
+                     });
   }
 
-  void note(std::int32_t p, std::int32_t q, std::int64_t length) {
+  void note(std::int32_t p, std::int32_t q, std::int32_t length) {
     if (p == q || p < 0 || q < 0) return;
-    if (components_.size[p] >= min_size_ && components_.size[q] >= min_size_) return;
-    const std::int32_t a = std::min(p, q);
-    const std::int32_t b = std::max(p, q);
-    if (!borders_.empty() && borders_.back().a == a && borders_.back().b == b) {
-      borders_.back().length += length;
-    } else {
-      borders_.push_back({a, b, length});
-    }
+    if (small_[p] != 0) borders_.push_back({p, q, length});
+    if (small_[q] != 0) borders_.push_back({q, p, length});
   }
 
   const Components& components_;
-  std::int64_t min_size_;
+  const std::vector<std::uint8_t>& small_;
   std::vector<Border> borders_;
 };
 
+/// Rounds in which all fragments below a limit pick at once. The limit doubles until min_size: "the
+/// smallest first" without a queue, so that any number of threads could do it. A fragment that
+/// picked is part of at least twice the old limit, so that each limit needs but one round.
 class Merger {
  public:
-  Merger(const Components& components, std::int64_t min_size, int channels, double squared_unit,
-         double kappa)
+  Merger(const Components& components, const std::vector<std::vector<Border>>& borders,
+         std::int64_t min_size, double unit, double kappa)
       : min_size_(min_size),
-        channels_(channels),
-        squared_unit_(squared_unit),
+        squared_unit_(unit * unit),
         kappa_(kappa),
-        size_(components.size),
-        color_(components.color),
+        sums_(components.sums),
         sets_(components.count),
-        best_(size_.size()),
-        pick_(size_.size()) {}
-
-  /// Rounds in which all fragments below a limit pick at once. The limit doubles until min_size:
-  /// "the smallest first" without a queue, so that any number of threads could do it.
-  std::vector<std::int32_t> run(std::vector<Border> borders) {
-    combine(borders);
-    for (std::int64_t limit = 2;; limit *= 2) {
-      limit = std::min(limit, min_size_);
-      // Only the last limit needs more than one round: what is still too small gets its turn again.
-      while (round(borders, limit) && limit == min_size_) {
-      }
-      if (limit == min_size_) break;
+        shared_(sums_.size.size(), 0),
+        first_(sums_.size.size(), -1),
+        last_(sums_.size.size(), -1) {
+    std::size_t n = 0;
+    for (const auto& list : borders) n += list.size();
+    contacts_.reserve(n);
+    for (const auto& list : borders) {
+      for (const Border& border : list) add_contact(border);
     }
-    std::vector<std::int32_t> roots(size_.size());
+    for (std::int64_t c = 0; c < components.count; ++c) queue(static_cast<std::int32_t>(c));
+  }
+
+  std::vector<std::int32_t> run() {
+    std::vector<Pick> picks;
+    for (std::size_t i = 0; i < by_size_.size(); ++i) {
+      picks.clear();
+      for (const std::int32_t fragment : by_size_[i]) {
+        // It may have grown, or be part of another, since it was queued.
+        if (sets_.find(fragment) != fragment || round_of(fragment) != i) continue;
+        const std::int32_t neighbor = best_neighbor(fragment);
+        if (neighbor >= 0) picks.push_back({fragment, neighbor});
+      }
+      for (const Pick& pick : picks) unite(pick.fragment, pick.neighbor);
+      for (const Pick& pick : picks) {
+        const std::int32_t root = sets_.find(pick.fragment);
+        if (!queued_[root]) {
+          queued_[root] = true;
+          merged_.push_back(root);
+        }
+      }
+      for (const std::int32_t root : merged_) {
+        queued_[root] = false;
+        queue(root);
+      }
+      merged_.clear();
+    }
+    std::vector<std::int32_t> roots(sums_.size.size());
     for (std::size_t i = 0; i < roots.size(); ++i) {
       roots[i] = sets_.find(static_cast<std::int32_t>(i));
     }
@@ -105,127 +122,125 @@ class Merger {
   }
 
  private:
-  /// Whether anything was united.
-  bool round(std::vector<Border>& borders, std::int64_t limit) {
-    std::vector<std::int32_t> picking;
-    const auto offer = [&](std::int32_t fragment, std::int32_t neighbor, double cost) {
-      if (size_[fragment] >= limit) return;
-      if (pick_[fragment] == 0) {
-        picking.push_back(fragment);
-      } else if (cost > best_[fragment] ||
-                 (cost == best_[fragment] && neighbor > pick_[fragment] - 1)) {
-        return;
-      }
-      best_[fragment] = cost;
-      pick_[fragment] = neighbor + 1;
-    };
-    for (const Border& border : borders) {
-      if (size_[border.a] >= limit && size_[border.b] >= limit) continue;
-      const double c = cost(border);
-      offer(border.a, border.b, c);
-      offer(border.b, border.a, c);
-    }
-    if (picking.empty()) return false;
-    for (const std::int32_t fragment : picking) {
-      const std::int32_t a = sets_.find(fragment);
-      const std::int32_t b = sets_.find(pick_[fragment] - 1);
-      pick_[fragment] = 0;
-      if (a == b) continue;
-      sets_.unite(a, b);
-      const std::int32_t kept = std::min(a, b);
-      const std::int32_t gone = std::max(a, b);
-      size_[kept] += size_[gone];
-      for (int c = 0; c < channels_; ++c) {
-        color_[std::int64_t{kept} * channels_ + c] += color_[std::int64_t{gone} * channels_ + c];
-      }
-    }
-    combine(borders);
-    return true;
+  /// An entry in the list of a fragment.
+  struct Contact {
+    std::int32_t neighbor, length, next;
+  };
+  struct Pick {
+    std::int32_t fragment, neighbor;
+  };
+
+  void add_contact(const Border& border) {
+    const auto entry = static_cast<std::int32_t>(contacts_.size());
+    contacts_.push_back({border.neighbor, border.length, first_[border.fragment]});
+    first_[border.fragment] = entry;
+    if (last_[border.fragment] < 0) last_[border.fragment] = entry;
   }
 
-  double cost(const Border& border) const {
-    const auto s = static_cast<double>(size_[border.a]);
-    const auto t = static_cast<double>(size_[border.b]);
+  static constexpr std::size_t kNever = 64;
+
+  /// The round in which a root picks: i for fragments of [2^i, 2^(i+1)) pixels.
+  std::size_t round_of(std::int32_t root) const {
+    const std::int64_t size = sums_.size[root];
+    if (size >= min_size_) return kNever;
+    return static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(size)) - 1);
+  }
+
+  void queue(std::int32_t root) {
+    const std::size_t i = round_of(root);
+    if (i == kNever) return;
+    if (i >= by_size_.size()) by_size_.resize(i + 1);
+    by_size_[i].push_back(root);
+  }
+
+  /// The neighbour that costs least; -1 for none.
+  std::int32_t best_neighbor(std::int32_t fragment) {
+    // The border with a neighbour may be in pieces: add them up first.
+    touched_.clear();
+    for (std::int32_t i = first_[fragment]; i >= 0; i = contacts_[i].next) {
+      const std::int32_t neighbor = sets_.find(contacts_[i].neighbor);
+      if (neighbor == fragment) continue;
+      if (shared_[neighbor] == 0) touched_.push_back(neighbor);
+      shared_[neighbor] += contacts_[i].length;
+    }
+    std::int32_t best = -1;
+    double least = 0.0;
+    for (const std::int32_t neighbor : touched_) {
+      const double c = cost(fragment, neighbor, shared_[neighbor]);
+      shared_[neighbor] = 0;
+      if (best < 0 || c < least || (c == least && neighbor < best)) {
+        best = neighbor;
+        least = c;
+      }
+    }
+    return best;
+  }
+
+  void unite(std::int32_t a, std::int32_t b) {
+    a = sets_.find(a);
+    b = sets_.find(b);
+    if (a == b) return;
+    sets_.unite(a, b);
+    const std::int32_t kept = std::min(a, b);
+    const std::int32_t gone = std::max(a, b);
+    sums_.add(kept, sums_, gone);
+    // One that is large enough has no list, and what joins it needs none any more.
+    if (sums_.size[kept] >= min_size_) return;
+    if (last_[kept] < 0) {
+      first_[kept] = first_[gone];
+    } else {
+      contacts_[last_[kept]].next = first_[gone];
+    }
+    if (last_[gone] >= 0) last_[kept] = last_[gone];
+  }
+
+  double cost(std::int32_t a, std::int32_t b, std::int64_t border) const {
+    const auto s = static_cast<double>(sums_.size[a]);
+    const auto t = static_cast<double>(sums_.size[b]);
+    const double one_over_s = 1.0 / s;
+    const double one_over_t = 1.0 / t;
+    const std::int64_t* color_a = sums_.color.data() + std::int64_t{a} * sums_.channels;
+    const std::int64_t* color_b = sums_.color.data() + std::int64_t{b} * sums_.channels;
     double difference = 0.0;
-    for (int c = 0; c < channels_; ++c) {
-      const double d = static_cast<double>(color_[std::int64_t{border.a} * channels_ + c]) / s -
-                       static_cast<double>(color_[std::int64_t{border.b} * channels_ + c]) / t;
+    for (int c = 0; c < sums_.channels; ++c) {
+      const double d = static_cast<double>(color_a[c]) * one_over_s -
+                       static_cast<double>(color_b[c]) * one_over_t;
       difference += d * d;
     }
-    return (kappa_ + difference * squared_unit_) * (s * t / (s + t)) /
-           static_cast<double>(border.length);
-  }
-
-  /// Replaces ends by what they are part of now, adds up borders of the same pair, and drops those
-  /// inside a component or between two that are large enough. Linear in the number of borders.
-  void combine(std::vector<Border>& borders) {
-    std::vector<std::int32_t> bucket(size_.size() + 1, 0);
-    std::size_t kept = 0;
-    for (Border border : borders) {
-      border.a = sets_.find(border.a);
-      border.b = sets_.find(border.b);
-      if (border.a == border.b) continue;
-      if (size_[border.a] >= min_size_ && size_[border.b] >= min_size_) continue;
-      if (border.a > border.b) std::swap(border.a, border.b);
-      ++bucket[border.a + 1];
-      borders[kept++] = border;
-    }
-    borders.resize(kept);
-    for (std::size_t i = 1; i < bucket.size(); ++i) bucket[i] += bucket[i - 1];
-    sorted_.resize(kept);
-    for (const Border& border : borders) sorted_[bucket[border.a]++] = border;
-
-    // Within a bucket, `position` tells where the pair with this b stands already.
-    position_.resize(size_.size(), -1);
-    borders.clear();
-    for (std::size_t i = 0; i < kept;) {
-      const std::int32_t a = sorted_[i].a;
-      const auto first = static_cast<std::int64_t>(borders.size());
-      for (; i < kept && sorted_[i].a == a; ++i) {
-        std::int64_t& at = position_[sorted_[i].b];
-        if (at >= first) {
-          borders[at].length += sorted_[i].length;
-        } else {
-          at = static_cast<std::int64_t>(borders.size());
-          borders.push_back(sorted_[i]);
-        }
-      }
-      for (auto j = first; j < static_cast<std::int64_t>(borders.size()); ++j) {
-        position_[borders[j].b] = -1;
-      }
-    }
+    return (kappa_ + difference * squared_unit_) * (s * t) /
+           ((s + t) * static_cast<double>(border));
   }
 
   std::int64_t min_size_;
-  int channels_;
   double squared_unit_;
   double kappa_;
-  std::vector<std::int64_t> size_;   // of sets, at their roots
-  std::vector<std::int64_t> color_;  // likewise
+  RegionSums sums_;  // of sets, at their roots
   DisjointSets sets_;
-  std::vector<double> best_;
-  std::vector<std::int32_t> pick_;  // neighbour + 1, or 0
-  std::vector<Border> sorted_;
-  std::vector<std::int64_t> position_;
+  std::vector<std::int64_t> shared_;  // scratch of best_neighbor: all 0 between calls
+  std::vector<std::int32_t> touched_;
+  std::vector<Contact> contacts_;
+  std::vector<std::int32_t> first_, last_;  // entries of the list of a root
+  std::vector<std::vector<std::int32_t>> by_size_;
+  std::vector<bool> queued_ = std::vector<bool>(sums_.size.size(), false);
+  std::vector<std::int32_t> merged_;
 };
 
 }  // namespace
 
 std::vector<std::int32_t> merge_fragments(const Components& components, std::int64_t min_size,
-                                          int channels, double squared_unit, double kappa,
-                                          int num_threads) {
-  const auto num_bands = static_cast<std::int64_t>(components.bands.size());
-  std::vector<std::vector<Border>> found(components.bands.size());
-  parallel_for(num_bands, 1, num_threads, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      found[i] = BorderFinder(components, min_size).find(static_cast<std::size_t>(i));
-    }
-  });
-  std::vector<Border> borders = std::move(found[0]);
-  for (std::size_t i = 1; i < found.size(); ++i) {
-    borders.insert(borders.end(), found[i].begin(), found[i].end());
+                                          double unit, double kappa, int num_threads) {
+  std::vector<std::uint8_t> small(static_cast<std::size_t>(components.count));
+  for (std::int64_t c = 0; c < components.count; ++c) {
+    small[c] = components.sums.size[c] < min_size ? 1 : 0;
   }
-  return Merger(components, min_size, channels, squared_unit, kappa).run(std::move(borders));
+  std::vector<std::vector<Border>> borders(components.bands.size());
+  parallel_for(static_cast<std::int64_t>(borders.size()), 1, num_threads,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) {
+                   borders[i] = BorderFinder(components, small).find(static_cast<std::size_t>(i));
+                 }
+               });
+  return Merger(components, borders, min_size, unit, kappa).run();
 }
 
 }  // namespace superpix::cpu

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "cpu/kernels.h"
 #include "cpu/thread_pool.h"
@@ -17,202 +20,217 @@ constexpr float kLambda = 0.1F;
 
 constexpr std::int64_t kRowsAtOnce = 16;
 
-/// Whether a pixel may leave its superpixel, by which of its 8 neighbours belong to it: bits go round
-/// from the north-west, so that odd bits are the 4 neighbours. It may when these form exactly one
-/// group that is connected through the 8.
-constexpr std::array<bool, 256> make_may_leave() {
-  std::array<bool, 256> table{};
-  for (int ring = 0; ring < 256; ++ring) {
-    const auto has = [&](int i) { return (ring >> (i % 8) & 1) != 0; };
-    int groups = 0;
-    for (int i = 1; i < 8; i += 2) {
-      if (has(i) && !(has(i + 1) && has(i + 2))) ++groups;
-    }
-    table[ring] = groups == 1;
-  }
-  return table;
-}
-constexpr std::array<bool, 256> kMayLeave = make_may_leave();
-
-struct Change {
-  std::int32_t y, x, from, to;
-};
-
+template <class Colors>
 class Refiner {
  public:
   Refiner(std::int32_t* labels, std::int64_t height, std::int64_t width, std::int32_t start_label,
-          std::int64_t num_labels, const FeatureSource& features, double weight_y, double weight_x,
-          int num_threads)
+          RegionSums sums, const Colors& colors, double weight_y, double weight_x, int num_threads)
       : labels_(labels),
         height_(height),
         width_(width),
         start_label_(start_label),
-        num_labels_(num_labels),
-        features_(features),
-        channels_(features.channels()),
+        sums_(std::move(sums)),
+        colors_(colors),
+        channels_(colors.channels()),
         fields_(channels_ + 2),
+        unit_(static_cast<float>(colors.unit())),
         weight_y_(kSpatialWeight * static_cast<float>(weight_y)),
         weight_x_(kSpatialWeight * static_cast<float>(weight_x)),
         num_threads_(num_threads),
         words_((width + 63) / 64),
         borders_(static_cast<std::size_t>(height * words_)),
         changes_(static_cast<std::size_t>((height + kRowsAtOnce - 1) / kRowsAtOnce)),
-        sums_(static_cast<std::size_t>(num_labels * fields_)),
-        sizes_(static_cast<std::size_t>(num_labels)),
-        means_(sums_.size()) {
-    sum_up();
-  }
+        means_(static_cast<std::size_t>(sums_.count() * fields_)),
+        outside_row_(static_cast<std::size_t>(width), start_label - 1) {}
 
   void round() {
-    for (std::size_t i = 0; i < means_.size(); ++i) {
-      means_[i] = static_cast<float>(sums_[i] / static_cast<double>(sizes_[i / fields_]));
-    }
+    take_means();
     const auto pieces = static_cast<std::int64_t>(changes_.size());
     parallel_for(pieces, 1, num_threads_, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t y = begin * kRowsAtOnce; y < std::min(height_, end * kRowsAtOnce); ++y) {
         const std::int32_t* row = labels_ + y * width_;
-        kernels().find_borders(row, y > 0 ? row - width_ : nullptr,
-                               y + 1 < height_ ? row + width_ : nullptr, width_,
-                               &borders_[y * words_]);
+        kernels_.find_borders(row, y > 0 ? row - width_ : nullptr,
+                              y + 1 < height_ ? row + width_ : nullptr, width_,
+                              &borders_[y * words_]);
       }
     });
     for (int parity = 0; parity < 4; ++parity) {
       parallel_for(pieces, 1, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<float> pixel(static_cast<std::size_t>(channels_));
+        Scratch scratch(channels_);
         for (std::int64_t piece = begin; piece < end; ++piece) {
           const std::int64_t last = std::min(height_, (piece + 1) * kRowsAtOnce);
           for (std::int64_t y = piece * kRowsAtOnce + (parity >> 1); y < last; y += 2) {
-            visit_row(y, parity & 1, pixel.data(), changes_[piece]);
+            visit_row(y, parity & 1, scratch, changes_[piece]);
           }
         }
       });
     }
-    for (std::vector<Change>& piece : changes_) {
-      for (const Change& change : piece) apply(change);
+    std::vector<std::int32_t> pixel(static_cast<std::size_t>(channels_));
+    for (std::vector<BorderChange>& piece : changes_) {
+      for (const BorderChange& change : piece) apply(change, pixel.data());
       piece.clear();
     }
   }
 
-  std::vector<std::int64_t> sizes() const { return sizes_; }
+  RegionSums take_sums() { return std::move(sums_); }
 
  private:
-  std::int64_t index(std::int32_t label) const { return label - start_label_; }
-  bool is_outside(std::int32_t label) const { return label < start_label_; }
+  static constexpr int kLanes = 16;
 
-  void sum_up() {
-    // In a fixed order: these are floating point sums.
-    std::vector<float> pixel(static_cast<std::size_t>(channels_));
-    for (std::int64_t y = 0; y < height_; ++y) {
-      for (std::int64_t x = 0; x < width_; ++x) {
-        const std::int32_t label = labels_[y * width_ + x];
-        if (is_outside(label)) continue;
-        features_.read(y, x, pixel.data());
-        add(index(label), pixel.data(), y, x, 1.0);
-        ++sizes_[index(label)];
+  /// What a thread needs to hand the colours of 16 pixels to the kernel.
+  struct Scratch {
+    explicit Scratch(int channels)
+        : pixel(static_cast<std::size_t>(channels)),
+          colors(static_cast<std::size_t>(channels * kLanes)) {}
+    std::vector<std::int32_t> pixel;
+    std::vector<float> colors;
+  };
+
+  /// Means of colour, then of y and x.
+  void take_means() {
+    for (std::int64_t k = 0; k < sums_.count(); ++k) {
+      const double scale = 1.0 / static_cast<double>(sums_.size[k]);
+      float* to = &means_[k * fields_];
+      for (int c = 0; c < channels_; ++c) {
+        to[c] = static_cast<float>(static_cast<double>(sums_.color[k * channels_ + c]) * scale *
+                                   colors_.unit());
       }
+      to[channels_] = static_cast<float>(static_cast<double>(sums_.y[k]) * scale);
+      to[channels_ + 1] = static_cast<float>(static_cast<double>(sums_.x[k]) * scale);
     }
   }
 
-  void add(std::int64_t k, const float* pixel, std::int64_t y, std::int64_t x, double sign) {
-    double* to = &sums_[k * fields_];
-    for (int c = 0; c < channels_; ++c) to[c] += sign * pixel[c];
-    to[channels_] += sign * static_cast<double>(y);
-    to[channels_ + 1] += sign * static_cast<double>(x);
+  void apply(const BorderChange& change, std::int32_t* pixel) {
+    colors_.read(change.y, change.x, pixel);
+    const auto add = [&](std::int32_t label, int sign) {
+      const std::int64_t k = label - start_label_;
+      for (int c = 0; c < channels_; ++c) sums_.color[k * channels_ + c] += sign * pixel[c];
+      sums_.size[k] += sign;
+      sums_.y[k] += sign * change.y;
+      sums_.x[k] += sign * change.x;
+    };
+    add(change.from, -1);
+    add(change.to, 1);
   }
 
-  void apply(const Change& change) {
-    std::vector<float> pixel(static_cast<std::size_t>(channels_));
-    features_.read(change.y, change.x, pixel.data());
-    add(index(change.from), pixel.data(), change.y, change.x, -1.0);
-    add(index(change.to), pixel.data(), change.y, change.x, 1.0);
-    --sizes_[index(change.from)];
-    ++sizes_[index(change.to)];
-  }
-
-  void visit_row(std::int64_t y, int x_parity, float* pixel, std::vector<Change>& changes) {
+  /// Visits the border pixels of a row that are of one parity, 16 at a time.
+  void visit_row(std::int64_t y, int x_parity, Scratch& scratch,
+                 std::vector<BorderChange>& changes) {
     const std::uint64_t parity_bits = std::uint64_t{0x5555555555555555} << x_parity;
+    BorderPixels p = in_row(y);
+    std::int32_t xs[kLanes];
+    p.x = xs;
     for (std::int64_t word = 0; word < words_; ++word) {
       std::uint64_t bits = borders_[y * words_ + word] & parity_bits;
       for (; bits != 0; bits &= bits - 1) {
         const std::int64_t x = word * 64 + std::countr_zero(bits);
-        visit(y, x, pixel, changes);
+        if (x == 0 || x + 1 == width_) {
+          visit_edge(p, x, scratch, changes);
+          continue;
+        }
+        xs[p.count++] = static_cast<std::int32_t>(x);
+        if (p.count == kLanes) {
+          visit(p, xs, scratch, changes);
+          p.count = 0;
+        }
       }
     }
+    if (p.count > 0) visit(p, xs, scratch, changes);
   }
 
-  void visit(std::int64_t y, std::int64_t x, float* pixel, std::vector<Change>& changes) {
-    const std::int32_t own = labels_[y * width_ + x];
-    if (is_outside(own)) return;
-    std::int32_t around[8];  // round from the north-west; what is not there counts as outside
-    const auto label = [&](std::int64_t v, std::int64_t u) {
-      const bool there = v >= 0 && u >= 0 && v < height_ && u < width_;
-      return there ? labels_[v * width_ + u] : start_label_ - 1;
-    };
-    around[0] = label(y - 1, x - 1), around[1] = label(y - 1, x), around[2] = label(y - 1, x + 1);
-    around[3] = label(y, x + 1), around[4] = label(y + 1, x + 1), around[5] = label(y + 1, x);
-    around[6] = label(y + 1, x - 1), around[7] = label(y, x - 1);
-    unsigned ring = 0;
-    for (int i = 0; i < 8; ++i) ring |= (around[i] == own ? 1U : 0U) << i;
-    if (!kMayLeave[ring]) return;
+  /// What the pixels of row y have in common. What lies beyond the image counts as outside.
+  BorderPixels in_row(std::int64_t y) const {
+    BorderPixels p{};
+    p.row = labels_ + y * width_;
+    p.above = y > 0 ? p.row - width_ : outside_row_.data();
+    p.below = y + 1 < height_ ? p.row + width_ : outside_row_.data();
+    p.y = static_cast<float>(y);
+    p.means = means_.data();
+    p.channels = channels_;
+    p.stride = fields_;
+    p.start_label = start_label_;
+    p.weight_y = weight_y_;
+    p.weight_x = weight_x_;
+    p.lambda = kLambda;
+    if constexpr (std::is_same_v<Colors, IntegerColors>) p.integer = colors_.row(y);
+    return p;
+  }
 
-    features_.read(y, x, pixel);
-    const auto cost = [&](std::int32_t candidate) {
-      const float* mean = &means_[index(candidate) * fields_];
-      float d = 0.0F;
-      for (int c = 0; c < channels_; ++c) d += (pixel[c] - mean[c]) * (pixel[c] - mean[c]);
-      const float dy = static_cast<float>(y) - mean[channels_];
-      const float dx = static_cast<float>(x) - mean[channels_ + 1];
-      int same = 0;
-      for (const std::int32_t l : around) same += l == candidate ? 1 : 0;
-      return d + weight_y_ * (dy * dy) + weight_x_ * (dx * dx) -
-             kLambda * static_cast<float>(same);
-    };
-    float least = cost(own);
-    std::int32_t best = own;
-    for (int i = 1; i < 8; i += 2) {
-      const std::int32_t candidate = around[i];
-      if (candidate == own || candidate == best || is_outside(candidate)) continue;
-      const float c = cost(candidate);
-      if (c < least || (c == least && best != own && candidate < best)) {
-        least = c;
-        best = candidate;
+  /// A pixel of the first or last column, in a copy of its neighbourhood that has both sides.
+  void visit_edge(BorderPixels p, std::int64_t x, Scratch& scratch,
+                  std::vector<BorderChange>& changes) {
+    std::int32_t patch[3][3];
+    const std::int32_t* rows[3] = {p.above, p.row, p.below};
+    for (int v = 0; v < 3; ++v) {
+      for (std::int64_t u = 0; u < 3; ++u) {
+        const std::int64_t column = x + u - 1;
+        patch[v][u] = column >= 0 && column < width_ ? rows[v][column] : start_label_ - 1;
       }
     }
-    if (best == own) return;
-    labels_[y * width_ + x] = best;
-    changes.push_back(
-        {static_cast<std::int32_t>(y), static_cast<std::int32_t>(x), own, best});
+    std::int32_t* row = p.row;
+    p.above = patch[0];
+    p.row = patch[1];
+    p.below = patch[2];
+    p.first_x = static_cast<std::int32_t>(x - 1);
+    std::int32_t xs[kLanes] = {1};
+    p.x = xs;
+    p.count = 1;
+    visit(p, xs, scratch, changes);
+    row[x] = patch[1][1];
   }
 
+  void visit(BorderPixels& p, std::int32_t* xs, Scratch& scratch,
+             std::vector<BorderChange>& changes) {
+    if constexpr (!std::is_same_v<Colors, IntegerColors>) {
+      for (int i = 0; i < p.count; ++i) {
+        colors_.read(static_cast<std::int64_t>(p.y), p.first_x + xs[i], scratch.pixel.data());
+        for (int c = 0; c < channels_; ++c) {
+          scratch.colors[c * kLanes + i] = unit_ * static_cast<float>(scratch.pixel[c]);
+        }
+      }
+      p.colors = scratch.colors.data();
+    }
+    for (int i = p.count; i < kLanes; ++i) xs[i] = xs[p.count - 1];
+    BorderChange changed[kLanes];
+    const int count = kernels_.refine_pixels(p, changed);
+    changes.insert(changes.end(), changed, changed + count);
+  }
+
+  const Kernels& kernels_ = kernels();
   std::int32_t* labels_;
   std::int64_t height_;
   std::int64_t width_;
   std::int32_t start_label_;
-  std::int64_t num_labels_;
-  const FeatureSource& features_;
+  RegionSums sums_;
+  const Colors& colors_;
   int channels_;
   int fields_;
+  float unit_;
   float weight_y_;
   float weight_x_;
   int num_threads_;
   std::int64_t words_;  // of border bits in a row
   std::vector<std::uint64_t> borders_;
-  std::vector<std::vector<Change>> changes_;  // by piece of kRowsAtOnce rows
-  std::vector<double> sums_;                  // [labels][channels, y, x]
-  std::vector<std::int64_t> sizes_;
-  std::vector<float> means_;
+  std::vector<std::vector<BorderChange>> changes_;  // by piece of kRowsAtOnce rows
+  std::vector<float> means_;                        // [labels][channels, y, x]
+  std::vector<std::int32_t> outside_row_;
 };
 
 }  // namespace
 
-std::vector<std::int64_t> refine(std::int32_t* labels, std::int64_t height, std::int64_t width,
-                                 std::int32_t start_label, std::int64_t num_labels,
-                                 const FeatureSource& features, double weight_y, double weight_x,
-                                 int rounds, int num_threads) {
-  Refiner refiner(labels, height, width, start_label, num_labels, features, weight_y, weight_x,
-                  num_threads);
+template <class Colors>
+RegionSums refine(std::int32_t* labels, std::int64_t height, std::int64_t width,
+                  std::int32_t start_label, RegionSums sums, const Colors& colors, double weight_y,
+                  double weight_x, int rounds, int num_threads) {
+  Refiner<Colors> refiner(labels, height, width, start_label, std::move(sums), colors, weight_y,
+                          weight_x, num_threads);
   for (int i = 0; i < rounds; ++i) refiner.round();
-  return refiner.sizes();
+  return refiner.take_sums();
 }
+
+template RegionSums refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,
+                           const IntegerColors&, double, double, int, int);
+template RegionSums refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,
+                           const VolumeColors&, double, double, int, int);
 
 }  // namespace superpix::cpu

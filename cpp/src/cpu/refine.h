@@ -12,30 +12,18 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
-#include "cpu/cell_grid.h"
+#include "cpu/colors.h"
 
 namespace superpix::cpu {
 
-/// A pixel's colour divided by the compactness, wherever and however it is stored.
-class FeatureSource {
- public:
-  FeatureSource() = default;
-  FeatureSource(const FeatureSource&) = delete;
-  FeatureSource& operator=(const FeatureSource&) = delete;
-  virtual ~FeatureSource() = default;
-  virtual int channels() const = 0;
-  /// Writes the features of pixel (y, x) to out[channels].
-  virtual void read(std::int64_t y, std::int64_t x, float* out) const = 0;
-};
-
 /// Refines `labels` ([H,W]; start_label, start_label + 1, ... each connected; start_label - 1 is
-/// outside) in `rounds` rounds. weights: of a squared pixel along y and x, spacing^2 / S^2.
-/// Returns the sizes of the superpixels.
-std::vector<std::int64_t> refine(std::int32_t* labels, std::int64_t height, std::int64_t width,
-                                 std::int32_t start_label, std::int64_t num_labels,
-                                 const FeatureSource& features, double weight_y, double weight_x,
-                                 int rounds, int num_threads);
+/// outside), over whose pixels `sums` were taken, in `rounds` rounds. weights: of a squared pixel
+/// along y and x, spacing^2 / S^2. Returns the sums over the superpixels' new pixels.
+/// Colors is IntegerColors or VolumeColors.
+template <class Colors>
+RegionSums refine(std::int32_t* labels, std::int64_t height, std::int64_t width,
+                  std::int32_t start_label, RegionSums sums, const Colors& colors, double weight_y,
+                  double weight_x, int rounds, int num_threads);
 
 }  // namespace superpix::cpu

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include "cpu/colors.h"
 #include "cpu/connectivity.h"
 #include "cpu/float_volume.h"
 #include "cpu/integer_image.h"
@@ -24,90 +26,11 @@ namespace {
 // default compactness 10. In these units every rule after the clustering scales with m.
 constexpr double kKappa = 0.01;
 
-class IntegerColors final : public ColorSource, public FeatureSource {
- public:
-  IntegerColors(const IntegerImage& image, double compactness)
-      : image_(image), unit_(1.0 / (image.quantization.scale * compactness)) {}
-
-  int channels() const override { return 3; }
-  double squared_unit() const override { return unit_ * unit_; }
-
-  void add(std::int64_t row, std::int64_t begin, std::int64_t end,
-           std::int64_t* sums) const override {
-    const auto& xs = image_.grid.edges(2);
-    while (begin < end) {
-      const std::int64_t cell_end = xs[image_.grid.cell_of(2, begin) + 1];
-      const std::int64_t stop = std::min(end, cell_end);
-      std::int64_t p = image_.offset(row, begin);
-      for (; begin < stop; ++begin, ++p) {
-        sums[0] += image_.la[2 * p];
-        sums[1] += image_.la[2 * p + 1];
-        sums[2] += image_.b[p];
-      }
-    }
-  }
-
-  void read(std::int64_t y, std::int64_t x, float* out) const override {
-    const std::int64_t p = image_.offset(y, x);
-    const auto unit = static_cast<float>(unit_);
-    out[0] = unit * static_cast<float>(image_.la[2 * p]);
-    out[1] = unit * static_cast<float>(image_.la[2 * p + 1]);
-    out[2] = unit * static_cast<float>(image_.b[p]);
-  }
-
- private:
-  const IntegerImage& image_;
-  double unit_;  // quantised colour -> colour / compactness
-};
-
-class VolumeColors final : public ColorSource, public FeatureSource {
- public:
-  explicit VolumeColors(const FloatVolume& volume) : volume_(volume), pixels_(volume) {
-    float most = 0.0F;
-    for (std::int64_t cell = 0; cell < volume.grid.num_cells(); ++cell) {
-      const CellGrid::Box box = volume.grid.box(cell);
-      const std::int64_t n = FloatVolume::stride(box.size()) * volume.channels;
-      const float* p = &volume.features[volume.begin(box, cell) * volume.channels];
-      for (std::int64_t i = 0; i < n; ++i) most = std::max(most, std::abs(p[i]));
-    }
-    scale_ = fixed_point_scale(most);
-  }
-
-  int channels() const override { return volume_.channels; }
-  double squared_unit() const override { return 1.0 / (scale_ * scale_); }
-
-  void add(std::int64_t row, std::int64_t begin, std::int64_t end,
-           std::int64_t* sums) const override {
-    const Extent& shape = volume_.grid.shape();
-    const auto& xs = volume_.grid.edges(2);
-    while (begin < end) {
-      const std::int64_t stop =
-          std::min<std::int64_t>(end, xs[volume_.grid.cell_of(2, begin) + 1]);
-      const PixelFeatures::Place place = pixels_.at(row / shape[1], row % shape[1], begin);
-      for (int c = 0; c < volume_.channels; ++c) {
-        const float* p = place.first + c * place.stride;
-        for (std::int64_t x = begin; x < stop; ++x) sums[c] += to_fixed_point(*p++, scale_);
-      }
-      begin = stop;
-    }
-  }
-
-  void read(std::int64_t y, std::int64_t x, float* out) const override {
-    const PixelFeatures::Place place = pixels_.at(0, y, x);
-    for (int c = 0; c < volume_.channels; ++c) out[c] = place.first[c * place.stride];
-  }
-
- private:
-  const FloatVolume& volume_;
-  PixelFeatures pixels_;
-  double scale_;
-};
-
 /// What follows the clustering when connected labels are wanted.
 template <class Colors>
 std::int64_t connect_and_refine(std::int32_t* labels, const Extent& shape, const Colors& colors,
-                                const SlicParams& params, double mean_size, double step,
-                                int num_threads) {
+                                const std::int64_t* label_totals, const SlicParams& params,
+                                double mean_size, double step, int num_threads) {
   const auto pixels = [&](double factor) {
     const double n = factor * mean_size;
     return n < 9e18 ? static_cast<std::int64_t>(n) : std::numeric_limits<std::int64_t>::max();
@@ -116,20 +39,28 @@ std::int64_t connect_and_refine(std::int32_t* labels, const Extent& shape, const
   c.start_label = params.start_label;
   c.min_size = pixels(params.min_size_factor);
   c.max_size = std::max<std::int64_t>(1, pixels(params.max_size_factor));
-  std::int64_t count = enforce_connectivity(labels, shape, &colors, kKappa, c, num_threads);
+  RegionSums sums =
+      enforce_connectivity(labels, shape, &colors, label_totals, kKappa, c, num_threads);
 
-  if (shape[0] > 1 || params.slic_zero || params.refine_iter == 0) return count;
+  const bool refined = shape[0] == 1 && !params.slic_zero && params.max_num_iter > 0;
+  if (!refined || params.refine_iter == 0) return sums.count();
+  const auto too_small = [&](const RegionSums& s) {
+    return std::count_if(s.size.begin(), s.size.end(),
+                         [&](std::int64_t n) { return n < c.min_size; });
+  };
+  const auto islands = too_small(sums);  // of the mask, without a neighbour
   const double weight_y = params.spacing[1] / step;
   const double weight_x = params.spacing[2] / step;
-  const std::vector<std::int64_t> sizes =
-      refine(labels, shape[1], shape[2], params.start_label, count, colors, weight_y * weight_y,
-             weight_x * weight_x, params.refine_iter, num_threads);
+  sums = refine(labels, shape[1], shape[2], params.start_label, std::move(sums), colors,
+                weight_y * weight_y, weight_x * weight_x, params.refine_iter, num_threads);
   // A superpixel that was just large enough may have shrunk.
-  if (std::any_of(sizes.begin(), sizes.end(), [&](std::int64_t n) { return n < c.min_size; })) {
+  if (too_small(sums) > islands) {
     c.max_size = 0;
-    count = enforce_connectivity(labels, shape, &colors, kKappa, c, num_threads);
+    const std::int64_t n = shape[1] * shape[2];
+    for (std::int64_t i = 0; i < n; ++i) labels[i] -= params.start_label;  // outside is negative
+    sums = enforce_connectivity(labels, shape, &colors, nullptr, kKappa, c, num_threads);
   }
-  return count;
+  return sums.count();
 }
 
 /// Every pixel of the mask a label of its own.
@@ -165,13 +96,15 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
   const CellGrid grid(shape, seeds.cells);
   double step = 0.0;
   for (int axis = 0; axis < 3; ++axis) {
-    step = std::max(step, static_cast<double>(shape[axis]) / static_cast<double>(seeds.cells[axis]));
+    step =
+        std::max(step, static_cast<double>(shape[axis]) / static_cast<double>(seeds.cells[axis]));
   }
   const double mean_size = static_cast<double>(num_pixels) / static_cast<double>(seeds.count);
 
-  const auto finish = [&](const auto& colors) {
+  const auto finish = [&](const auto& colors, const std::int64_t* label_totals) {
     if (params.enforce_connectivity) {
-      return connect_and_refine(labels, shape, colors, params, mean_size, step, num_threads);
+      return connect_and_refine(labels, shape, colors, label_totals, params, mean_size, step,
+                                num_threads);
     }
     const std::int64_t n = shape[0] * shape[1] * shape[2];
     for (std::int64_t i = 0; i < n; ++i) labels[i] += params.start_label;
@@ -189,8 +122,8 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
       std::copy(image.strides.begin() + 1, image.strides.begin() + 4, plane.strides.begin());
       const IntegerImage lab =
           make_integer_image(plane, grid, params.value_range, scale->quantization, num_threads);
-      slic_u8(lab, *scale, params, labels, num_threads);
-      return finish(IntegerColors(lab, params.compactness));
+      const std::vector<std::int64_t> totals = slic_u8(lab, *scale, params, labels, num_threads);
+      return finish(IntegerColors(lab, params.compactness), totals.data());
     }
   }
   const FloatVolume volume = make_float_volume(image, mask, grid, params, num_threads);
@@ -198,7 +131,7 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
     return label_pixels(mask, shape, params.start_label, labels);
   }
   slic_float(volume, seeds.has_seed, params, step, labels, num_threads);
-  return finish(VolumeColors(volume));
+  return finish(VolumeColors(volume), nullptr);
 }
 
 }  // namespace superpix::cpu

@@ -50,8 +50,7 @@ class Clustering {
     for (std::int64_t k = 0; k < grid_.num_cells(); ++k) {
       for (int d = 0; d < dims_; ++d) {
         const int axis = 3 - dims_ + d;
-        position(k)[d] =
-            0.5 * static_cast<double>(boxes_[k].begin[axis] + boxes_[k].end[axis] - 1);
+        position(k)[d] = 0.5 * static_cast<double>(boxes_[k].begin[axis] + boxes_[k].end[axis] - 1);
       }
     }
     start_from_cells();
@@ -75,9 +74,8 @@ class Clustering {
     for_cells([&](std::int64_t cell) {
       std::int32_t table[32];
       std::fill(std::begin(table), std::end(table), -1);
-      grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
-        table[slot] = static_cast<std::int32_t>(k);
-      });
+      grid_.for_each_neighbor(
+          cell, [&](std::int64_t k, int slot) { table[slot] = static_cast<std::int32_t>(k); });
       const CellGrid::Box& box = boxes_[cell];
       std::int64_t from = volume_.begin(box, cell);
       for (std::int64_t z = box.begin[0]; z < box.end[0]; ++z) {
@@ -104,10 +102,9 @@ class Clustering {
   void for_cells(F f) const {
     const std::int64_t grain =
         std::max<std::int64_t>(1, 2048 * grid_.num_cells() / grid_.num_pixels());
-    parallel_for(grid_.num_cells(), grain, num_threads_,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t cell = begin; cell < end; ++cell) f(cell);
-                 });
+    parallel_for(grid_.num_cells(), grain, num_threads_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t cell = begin; cell < end; ++cell) f(cell);
+    });
   }
 
   /// Positions in a cell from its corner, in units of S; there are at most eight sizes of cell.
@@ -128,8 +125,8 @@ class Clustering {
               for (std::int64_t x = 0; x < width; ++x, ++i) {
                 const std::array<std::int64_t, 3> at{z, y, x};
                 for (int d = 0; d < dims_; ++d) {
-                  planes[d * stride + i] = static_cast<float>(
-                      static_cast<double>(at[3 - dims_ + d]) * weight_[d]);
+                  planes[d * stride + i] =
+                      static_cast<float>(static_cast<double>(at[3 - dims_ + d]) * weight_[d]);
                 }
               }
             }
@@ -188,11 +185,10 @@ class Clustering {
   void parallel_cells(F f) {
     const std::int64_t grain =
         std::max<std::int64_t>(1, 2048 * grid_.num_cells() / grid_.num_pixels());
-    parallel_for(grid_.num_cells(), grain, num_threads_,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   Scratch scratch(fields_);
-                   for (std::int64_t cell = begin; cell < end; ++cell) f(cell, scratch);
-                 });
+    parallel_for(grid_.num_cells(), grain, num_threads_, [&](std::int64_t begin, std::int64_t end) {
+      Scratch scratch(fields_);
+      for (std::int64_t cell = begin; cell < end; ++cell) f(cell, scratch);
+    });
   }
 
   void iterate(Distance distance) {
@@ -344,14 +340,14 @@ class Clustering {
   bool plane_;
   int dims_;
   int num_slots_;
-  int fields_;  // channels + dims
+  int fields_;                      // channels + dims
   std::array<double, 3> weight_{};  // of a pixel along (z,) y, x
   std::vector<CellGrid::Box> boxes_;
   mutable Buffer<std::uint8_t> slots_;
-  mutable std::vector<double> sums_;  // [cells][slots][fields + 1]
-  std::vector<double> centers_;       // [cells][fields]; positions in pixels
-  std::vector<std::uint8_t> exists_;  // cells with a cluster
-  std::vector<std::uint8_t> moved_;   // clusters that the last update changed
+  mutable std::vector<double> sums_;   // [cells][slots][fields + 1]
+  std::vector<double> centers_;        // [cells][fields]; positions in pixels
+  std::vector<std::uint8_t> exists_;   // cells with a cluster
+  std::vector<std::uint8_t> moved_;    // clusters that the last update changed
   std::vector<std::uint8_t> visited_;  // cells whose sums the last assignment made anew
   std::vector<float> max_color_;       // SLICO, [cells], squared
   std::vector<float> cell_max_color_;  // SLICO, [cells][slots]

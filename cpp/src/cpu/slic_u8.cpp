@@ -24,22 +24,17 @@ std::int64_t floor_divide(std::int64_t a, std::int64_t b) {  // b > 0
   return a / b - (a % b < 0 ? 1 : 0);
 }
 
-/// sum / n * factor, to the nearest integer.
-std::int64_t rounded_mean(std::int64_t sum, std::int64_t n, std::int64_t factor) {
-  return floor_divide(2 * sum * factor + n, 2 * n);
-}
-
-std::int64_t nearest(double x) { return static_cast<std::int64_t>(x + (x < 0 ? -0.5 : 0.5)); }
+std::int32_t nearest(double x) { return static_cast<std::int32_t>(x + (x < 0 ? -0.5 : 0.5)); }
 
 struct Cluster {
   std::int32_t lightness = 0, a = 0, b = 0;  // multiples of kColorStep
-  std::int64_t y = 0, x = 0;                 // in 1 / kPositionStep pixels
+  std::int32_t y = 0, x = 0;                 // in 1 / kPositionStep pixels
   bool operator==(const Cluster&) const = default;
 };
 
 std::int32_t color_mean(std::int64_t sum, std::int64_t n) {
-  return static_cast<std::int32_t>(kColorStep * floor_divide(2 * sum + n * kColorStep,
-                                                             2 * n * kColorStep));
+  return static_cast<std::int32_t>(kColorStep *
+                                   floor_divide(2 * sum + n * kColorStep, 2 * n * kColorStep));
 }
 
 class Clustering {
@@ -48,6 +43,8 @@ class Clustering {
       : image_(image),
         grid_(image.grid),
         scale_(scale),
+        axis_y_(scale.weight_y, scale.unit),
+        axis_x_(scale.weight_x, scale.unit),
         num_threads_(num_threads),
         codes_(grid_.num_pixels() + 128 * grid_.num_cells()),
         sums_(static_cast<std::size_t>(9 * grid_.num_cells())),
@@ -95,29 +92,57 @@ class Clustering {
 
   void write_labels(std::int32_t* labels) const {
     const std::int64_t width = grid_.shape()[2];
-    for_cells([&](std::int64_t cell) {
-      std::int32_t table[16] = {};
-      grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
-        table[slot] = static_cast<std::int32_t>(k);
+    const std::int64_t largest = grid_.longest_side(1) * grid_.longest_side(2);
+    parallel_for(grid_.num_cells(), cells_at_once(), num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   std::vector<std::int32_t> of_cell(static_cast<std::size_t>(largest + 64));
+                   for (std::int64_t cell = begin; cell < end; ++cell) {
+                     std::int32_t table[16] = {};
+                     grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
+                       table[kLowBits - slot] = static_cast<std::int32_t>(k);
+                     });
+                     const CellGrid::Box& box = boxes_[cell];
+                     kernels_.labels_from_codes(codes(cell), box.size(), table, of_cell.data());
+                     const std::int32_t* from = of_cell.data();
+                     for (std::int64_t y = box.begin[1]; y < box.end[1]; ++y) {
+                       std::copy_n(from, box.side(2), labels + y * width + box.begin[2]);
+                       from += box.side(2);
+                     }
+                   }
+                 });
+  }
+
+  /// Sums of L, a, b over the pixels of each cluster.
+  std::vector<std::int64_t> color_totals() const {
+    std::vector<std::int64_t> totals(static_cast<std::size_t>(3 * grid_.num_cells()), 0);
+    for (std::int64_t k = 0; k < grid_.num_cells(); ++k) {
+      grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
+        const IntegerSums& s = given_by(cell, slot);
+        totals[3 * k] += s.lightness;
+        totals[3 * k + 1] += s.a;
+        totals[3 * k + 2] += s.b;
       });
-      const CellGrid::Box& box = boxes_[cell];
-      for (std::int64_t y = box.begin[1]; y < box.end[1]; ++y) {
-        kernels_.labels_from_codes(
-            codes(cell), (y - box.begin[1]) * box.side(2), box.side(2), table,
-            labels + y * width + box.begin[2]);
-      }
-    });
+    }
+    return totals;
   }
 
  private:
+  /// What `cell` gives to the cluster from which it is seen in `slot`: seen from the cell, that
+  /// cluster is in the opposite slot.
+  const IntegerSums& given_by(std::int64_t cell, int slot) const {
+    return sums_[9 * cell + 8 - slot];
+  }
+
   static constexpr std::int64_t kLanePadding = 64;
+
+  /// A few thousand pixels are worth the handing out of a piece of work.
+  std::int64_t cells_at_once() const {
+    return std::max<std::int64_t>(1, 4096 * grid_.num_cells() / grid_.num_pixels());
+  }
 
   template <class F>
   void for_cells(F f) const {
-    // A few thousand pixels are worth the handing out of a piece of work.
-    const std::int64_t grain =
-        std::max<std::int64_t>(1, 4096 * grid_.num_cells() / grid_.num_pixels());
-    parallel_for(grid_.num_cells(), grain, num_threads_,
+    parallel_for(grid_.num_cells(), cells_at_once(), num_threads_,
                  [&](std::int64_t begin, std::int64_t end) {
                    for (std::int64_t cell = begin; cell < end; ++cell) f(cell);
                  });
@@ -130,10 +155,10 @@ class Clustering {
 
   /// Coordinates of the pixels of a cell from its corner; there are at most four sizes of cell.
   void make_positions() {
-    for (std::int64_t height = grid_.shape()[1] / grid_.cells()[1];
-         height <= grid_.longest_side(1); ++height) {
-      for (std::int64_t width = grid_.shape()[2] / grid_.cells()[2];
-           width <= grid_.longest_side(2); ++width) {
+    for (std::int64_t height = grid_.shape()[1] / grid_.cells()[1]; height <= grid_.longest_side(1);
+         ++height) {
+      for (std::int64_t width = grid_.shape()[2] / grid_.cells()[2]; width <= grid_.longest_side(2);
+           ++width) {
         std::vector<std::int16_t>& xy = positions_[{height, width}];
         xy.reserve(static_cast<std::size_t>(2 * (height * width + kLanePadding)));
         for (std::int64_t y = 0; y < height; ++y) {
@@ -145,6 +170,10 @@ class Clustering {
         xy.resize(xy.size() + 2 * kLanePadding);
       }
     }
+    cell_positions_.reserve(boxes_.size());
+    for (const CellGrid::Box& box : boxes_) {
+      cell_positions_.push_back(positions_.at({box.side(1), box.side(2)}).data());
+    }
   }
 
   IntegerCell kernel_cell(std::int64_t cell) const {
@@ -153,7 +182,7 @@ class Clustering {
     c.n = box.size();
     c.la = &image_.la[2 * box.offset];
     c.b = &image_.b[box.offset];
-    c.xy = positions_.at({box.side(1), box.side(2)}).data();
+    c.xy = cell_positions_[cell];
     c.codes = codes(cell);
     c.sums = &sums_[9 * cell];
     return c;
@@ -163,21 +192,19 @@ class Clustering {
     // The weighted position is rounded once; the bias is of the position that this stands for.
     double half_norm = 0.5 * (static_cast<double>(k.lightness) * k.lightness +
                               static_cast<double>(k.a) * k.a + static_cast<double>(k.b) * k.b);
-    const auto coordinate = [&](std::int64_t position, std::int64_t origin, double weight) {
-      const double from_corner = static_cast<double>(position - kPositionStep * origin) /
-                                 static_cast<double>(kPositionStep);
-      const std::int64_t w = nearest(weight * from_corner / scale_.unit);
-      const double stands_for = static_cast<double>(w) * scale_.unit / weight;
-      half_norm += 0.5 * weight * stands_for * stands_for;
-      return static_cast<std::int32_t>(w);
+    const auto coordinate = [&](std::int32_t position, std::int64_t origin, const Axis& axis) {
+      const auto from_corner = static_cast<double>(position - kPositionStep * origin);
+      const std::int32_t w = nearest(axis.weight * from_corner);
+      half_norm += axis.half_norm * (static_cast<double>(w) * w);
+      return w;
     };
-    const std::int32_t x = coordinate(k.x, box.begin[2], scale_.weight_x);
-    const std::int32_t y = coordinate(k.y, box.begin[1], scale_.weight_y);
+    const std::int32_t x = coordinate(k.x, box.begin[2], axis_x_);
+    const std::int32_t y = coordinate(k.y, box.begin[1], axis_y_);
     const auto pair = [](std::int32_t low, std::int32_t high) {
       return static_cast<std::int32_t>((static_cast<std::uint32_t>(high) << 16) |
                                        (static_cast<std::uint32_t>(low) & 0xffffU));
     };
-    const auto bias = static_cast<std::int32_t>(-16 * nearest(half_norm / 16.0));
+    const std::int32_t bias = -16 * nearest(half_norm * (1.0 / 16.0));
     return {pair(k.lightness, k.a), pair(k.b, 0), pair(x, y), bias + 15 - slot};
   }
 
@@ -189,13 +216,13 @@ class Clustering {
         IntegerSums total{};
         grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
           any_changed |= changed_[cell] != 0;
-          const IntegerSums& s = sums_[9 * cell + 8 - slot];
+          const IntegerSums& s = given_by(cell, slot);
           const CellGrid::Box& box = boxes_[cell];
           total.lightness += s.lightness;
           total.a += s.a;
           total.b += s.b;
-          total.x += s.x / scale_.unit + s.count * box.begin[2];
-          total.y += s.y / scale_.unit + s.count * box.begin[1];
+          total.x += s.x + s.count * (box.begin[2] * scale_.unit);
+          total.y += s.y + s.count * (box.begin[1] * scale_.unit);
           total.count += s.count;
         });
         moved_[k] = 0;
@@ -204,12 +231,18 @@ class Clustering {
         next.lightness = color_mean(total.lightness, total.count);
         next.a = color_mean(total.a, total.count);
         next.b = color_mean(total.b, total.count);
-        next.y = rounded_mean(total.y, total.count, kPositionStep);
-        next.x = rounded_mean(total.x, total.count, kPositionStep);
+        next.y = position_mean(total.y, total.count);
+        next.x = position_mean(total.x, total.count);
         moved_[k] = next == clusters_[k] ? 0 : 1;
         clusters_[k] = next;
       }
     });
+  }
+
+  /// The mean of positions that were summed in units of the kernel.
+  std::int32_t position_mean(std::int64_t sum, std::int64_t n) const {
+    const std::int64_t halves = 2 * kPositionStep * (sum / scale_.unit);
+    return static_cast<std::int32_t>(floor_divide(halves + n, 2 * n));
   }
 
   void move_to_lowest_gradient(Cluster& k) const {
@@ -231,9 +264,8 @@ class Clustering {
          ++y) {
       for (std::int64_t x = std::max<std::int64_t>(1, x0 - 1); x <= std::min(width - 2, x0 + 1);
            ++x) {
-        const std::int64_t gradient =
-            difference(image_.offset(y, x - 1), image_.offset(y, x + 1)) +
-            difference(image_.offset(y - 1, x), image_.offset(y + 1, x));
+        const std::int64_t gradient = difference(image_.offset(y, x - 1), image_.offset(y, x + 1)) +
+                                      difference(image_.offset(y - 1, x), image_.offset(y + 1, x));
         if (least < 0 || gradient < least) {
           least = gradient;
           best_y = y;
@@ -246,22 +278,34 @@ class Clustering {
     k.lightness = color_mean(image_.la[2 * p], 1);
     k.a = color_mean(image_.la[2 * p + 1], 1);
     k.b = color_mean(image_.b[p], 1);
-    k.y = best_y * kPositionStep;
-    k.x = best_x * kPositionStep;
+    k.y = static_cast<std::int32_t>(best_y * kPositionStep);
+    k.x = static_cast<std::int32_t>(best_x * kPositionStep);
   }
+
+  /// What turns a cluster's position along one axis into a candidate's.
+  struct Axis {
+    explicit Axis(double pixel_weight, std::int32_t unit)
+        : weight(pixel_weight / (unit * static_cast<double>(kPositionStep))),
+          half_norm(0.5 * unit * static_cast<double>(unit) / pixel_weight) {}
+    double weight;     // position in 1 / kPositionStep pixels -> weighted position
+    double half_norm;  // weighted position, squared -> half the squared norm
+  };
 
   const Kernels& kernels_ = kernels();
   const IntegerImage& image_;
   const CellGrid& grid_;
   const IntegerScale& scale_;
+  Axis axis_y_;
+  Axis axis_x_;
   int num_threads_;
   std::vector<CellGrid::Box> boxes_;       // [cells]
   mutable Buffer<std::uint8_t> codes_;     // [N], cell by cell
   mutable std::vector<IntegerSums> sums_;  // [cells][9]
   std::vector<Cluster> clusters_;
-  std::vector<std::uint8_t> moved_;            // clusters that the last update moved
-  std::vector<std::uint8_t> changed_;          // cells whose slots the last assignment changed
+  std::vector<std::uint8_t> moved_;    // clusters that the last update moved
+  std::vector<std::uint8_t> changed_;  // cells whose slots the last assignment changed
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::int16_t>> positions_;
+  std::vector<const std::int16_t*> cell_positions_;  // [cells], into positions_
 };
 
 }  // namespace
@@ -304,8 +348,8 @@ std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams
   return s;
 }
 
-void slic_u8(const IntegerImage& image, const IntegerScale& scale, const SlicParams& params,
-             std::int32_t* labels, int num_threads) {
+std::vector<std::int64_t> slic_u8(const IntegerImage& image, const IntegerScale& scale,
+                                  const SlicParams& params, std::int32_t* labels, int num_threads) {
   Clustering clustering(image, scale, num_threads);
   clustering.start();
   if (params.perturb_seeds) clustering.perturb();
@@ -317,6 +361,7 @@ void slic_u8(const IntegerImage& image, const IntegerScale& scale, const SlicPar
     }
   }
   clustering.write_labels(labels);
+  return clustering.color_totals();
 }
 
 }  // namespace superpix::cpu

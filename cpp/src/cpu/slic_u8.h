@@ -4,7 +4,9 @@
 #include <superpix/slic.h>
 #include <superpix/types.h>
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "cpu/cell_grid.h"
 #include "cpu/integer_image.h"
@@ -27,7 +29,8 @@ std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams
                                           double step);
 
 /// Clusters `image`; labels [H,W] get the index of the cell that each pixel's cluster started in.
-void slic_u8(const IntegerImage& image, const IntegerScale& scale, const SlicParams& params,
-             std::int32_t* labels, int num_threads);
+/// Returns the sums of quantised L, a, b over the pixels of each label, [cells][3].
+std::vector<std::int64_t> slic_u8(const IntegerImage& image, const IntegerScale& scale,
+                                  const SlicParams& params, std::int32_t* labels, int num_threads);
 
 }  // namespace superpix::cpu

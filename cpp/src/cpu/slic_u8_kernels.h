@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The integer assignment step. Minimising |p - c|^2 over c is maximising p.c - |c|^2 / 2, which for
-// five dimensions is three multiply-adds of int16 pairs (kernels.h, IntegerCandidate). The sums over
-// the members of a cluster are not made anew: only pixels that changed sides move, exactly.
+// five dimensions is three multiply-adds of int16 pairs (kernels.h, IntegerCandidate). The sums
+// over the members of a cluster are not made anew: only pixels that changed sides move, exactly.
 #pragma once
 
 #include "cpu/kernels.h"
@@ -20,7 +20,6 @@ inline constexpr int kBlocksAtOnce = 1;
 
 // Changed pixels in a group from which on vector sums are cheaper than one pixel after another.
 inline constexpr int kManyChanged = 12;
-
 
 /// Sums per code and lane, for groups in which many pixels change.
 class LaneSums {
@@ -143,8 +142,7 @@ inline void best_scores(const IntegerCell& cell, std::int64_t i, Ints* best) {
 }
 
 /// Assigns the group of 64 pixels from i on, of which the first n exist.
-inline bool assign_group(const IntegerCell& cell, std::int64_t i, std::int64_t n,
-                         LaneSums& moved) {
+inline bool assign_group(const IntegerCell& cell, std::int64_t i, std::int64_t n, LaneSums& moved) {
   Ints best[4];
   if (n > 64 - kLanes) {
     for (int k = 0; k < 4; k += kBlocksAtOnce) {
@@ -170,8 +168,10 @@ inline bool assign_group(const IntegerCell& cell, std::int64_t i, std::int64_t n
 
   if (count_bits(changed) >= kManyChanged) {
     const auto block = [&](Ints c, int k) {
-      return (k == 0 ? c : k == 1 ? shift_right<8>(c) : k == 2 ? shift_right<16>(c)
-                                                               : shift_right<24>(c)) &
+      return (k == 0   ? c
+              : k == 1 ? shift_right<8>(c)
+              : k == 2 ? shift_right<16>(c)
+                       : shift_right<24>(c)) &
              ints(255);
     };
     for (int k = 0; k < 4; ++k) {
@@ -212,10 +212,15 @@ bool assign_integer_cell(const IntegerCell& cell) {
   return any;
 }
 
-void labels_from_codes(const std::uint8_t* codes, std::int64_t first, std::int64_t n,
-                       const std::int32_t* table, std::int32_t* out) {
-  for (std::int64_t i = first; i < first + n; ++i) {
-    out[i - first] = table[kLowBits - codes[i / 64 * 64 + 4 * (i % kLanes) + i / kLanes % 4]];
+void labels_from_codes(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
+                       std::int32_t* out) {
+  const Ints low = ints(kLowBits);
+  for (std::int64_t i = 0; i < n; i += 64) {
+    const Ints group = load(codes + i);
+    store(out + i, lookup(table, group & low));
+    store(out + i + 16, lookup(table, shift_right<8>(group) & low));
+    store(out + i + 32, lookup(table, shift_right<16>(group) & low));
+    store(out + i + 48, lookup(table, shift_right<24>(group) & low));
   }
 }
 

@@ -7,7 +7,7 @@
 namespace superpix::cpu {
 
 bool split_components(const Components& components, std::int64_t max_size, std::int32_t* labels) {
-  const bool any = std::any_of(components.size.begin(), components.size.end(),
+  const bool any = std::any_of(components.sums.size.begin(), components.sums.size.end(),
                                [&](std::int64_t size) { return size > max_size; });
   if (!any) return false;
 
@@ -20,12 +20,13 @@ bool split_components(const Components& components, std::int64_t max_size, std::
   auto next_label = static_cast<std::int32_t>(components.count);
   std::vector<std::int64_t> flooded;
   for (std::int64_t c = 0; c < components.count; ++c) {
-    const std::int64_t size = components.size[c];
+    const std::int64_t size = components.sums.size[c];
     if (size <= max_size) continue;
     const std::int64_t parts = (size + max_size - 1) / max_size;
     const std::int64_t part_size = (size + parts - 1) / parts;
     const auto old_label = static_cast<std::int32_t>(c);
-    // What a part leaves over may be in pieces; a pixel next to the part is tried as the next start.
+    // What a part leaves over may be in pieces; a pixel next to the part is tried as the next
+    // start.
     std::deque<std::int64_t> starts{components.first[c]};
     while (!starts.empty()) {
       const std::int64_t start = starts.front();

@@ -22,18 +22,10 @@ inline void store(float* p, Floats x) {
   _mm256_storeu_ps(p, x.a);
   _mm256_storeu_ps(p + 8, x.b);
 }
-inline Floats add(Floats x, Floats y) {
-  return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)};
-}
-inline Floats sub(Floats x, Floats y) {
-  return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)};
-}
-inline Floats mul(Floats x, Floats y) {
-  return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)};
-}
-inline Floats max(Floats x, Floats y) {
-  return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)};
-}
+inline Floats add(Floats x, Floats y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+inline Floats sub(Floats x, Floats y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+inline Floats mul(Floats x, Floats y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+inline Floats max(Floats x, Floats y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
 inline Mask less(Floats x, Floats y) {
   return {_mm256_castps_si256(_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),
           _mm256_castps_si256(_mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ))};
@@ -85,15 +77,13 @@ inline std::uint64_t differing_bytes(Ints x, Ints y) {
   };
   return ~(same(x.a, y.a) | static_cast<std::uint64_t>(same(x.b, y.b)) << 32);
 }
-inline Ints add(Ints x, Ints y) {
-  return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
+inline Ints add(Ints x, Ints y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+inline Ints sub(Ints x, Ints y) { return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)}; }
+inline Ints multiply(Ints x, std::int32_t y) {
+  const __m256i all = _mm256_set1_epi32(y);
+  return {_mm256_mullo_epi32(x.a, all), _mm256_mullo_epi32(x.b, all)};
 }
-inline Ints sub(Ints x, Ints y) {
-  return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)};
-}
-inline Ints max(Ints x, Ints y) {
-  return {_mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b)};
-}
+inline Ints max(Ints x, Ints y) { return {_mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b)}; }
 inline Ints bit_and(Ints x, Ints y) {
   return {_mm256_and_si256(x.a, y.a), _mm256_and_si256(x.b, y.b)};
 }
@@ -120,6 +110,27 @@ inline Ints zero_unless(Mask m, Ints x) {
 inline Ints dot(Ints sum, Ints x, Ints y) {
   return {_mm256_add_epi32(sum.a, _mm256_madd_epi16(x.a, y.a)),
           _mm256_add_epi32(sum.b, _mm256_madd_epi16(x.b, y.b))};
+}
+inline Ints lookup(const std::int32_t* table, Ints i) {
+  const __m256i low = load_256(table);
+  const __m256i high = load_256(table + 8);
+  const auto pick = [&](__m256i index) {
+    const __m256i upper = _mm256_cmpgt_epi32(index, _mm256_set1_epi32(7));
+    return _mm256_blendv_epi8(_mm256_permutevar8x32_epi32(low, index),
+                              _mm256_permutevar8x32_epi32(high, index), upper);
+  };
+  return {pick(i.a), pick(i.b)};
+}
+inline Ints gather(const std::int32_t* p, Ints i) {
+  return {_mm256_i32gather_epi32(p, i.a, 4), _mm256_i32gather_epi32(p, i.b, 4)};
+}
+inline Ints select(Mask m, Ints x, Ints y) {
+  return {_mm256_blendv_epi8(y.a, x.a, m.a), _mm256_blendv_epi8(y.b, x.b, m.b)};
+}
+inline Ints gather_shorts(const std::int16_t* p, Ints i) {
+  const auto* base = reinterpret_cast<const int*>(p);
+  const auto low = [](__m256i v) { return _mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16); };
+  return {low(_mm256_i32gather_epi32(base, i.a, 2)), low(_mm256_i32gather_epi32(base, i.b, 2))};
 }
 inline std::int32_t sum(Ints x) {
   const __m256i both = _mm256_add_epi32(x.a, x.b);
@@ -150,9 +161,8 @@ inline Mask mask_of_bits(std::uint32_t b) {
 }
 
 inline void load_rgb(const std::uint8_t* p, Ints* r, Ints* g, Ints* b) {
-  const __m256i spread =
-      _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,  //
-                       0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
+  const __m256i spread = _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,  //
+                                          0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
   const __m256i spread_last =
       _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,  //
                        4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1);

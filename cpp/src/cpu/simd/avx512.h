@@ -24,9 +24,7 @@ inline Floats sub(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Floats mul(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Mask less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
-inline Floats select(Mask m, Floats a, Floats b) {
-  return {_mm512_mask_blend_ps(m.v, b.v, a.v)};
-}
+inline Floats select(Mask m, Floats a, Floats b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
 inline Floats gather(const float* p, Ints i) { return {_mm512_i32gather_ps(i.v, p, 4)}; }
 
 inline Ints ints(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
@@ -51,6 +49,9 @@ inline void store(std::uint8_t* p, Ints a) { _mm512_storeu_si512(p, a.v); }
 inline std::uint64_t differing_bytes(Ints a, Ints b) { return _mm512_cmpneq_epi8_mask(a.v, b.v); }
 inline Ints add(Ints a, Ints b) { return {_mm512_add_epi32(a.v, b.v)}; }
 inline Ints sub(Ints a, Ints b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+inline Ints multiply(Ints a, std::int32_t b) {
+  return {_mm512_mullo_epi32(a.v, _mm512_set1_epi32(b))};
+}
 inline Ints max(Ints a, Ints b) { return {_mm512_max_epi32(a.v, b.v)}; }
 inline Ints bit_and(Ints a, Ints b) { return {_mm512_and_si512(a.v, b.v)}; }
 inline Ints bit_or(Ints a, Ints b) { return {_mm512_or_si512(a.v, b.v)}; }
@@ -73,7 +74,19 @@ inline Ints dot(Ints sum, Ints a, Ints b) {
   return {_mm512_add_epi32(sum.v, _mm512_madd_epi16(a.v, b.v))};
 #endif
 }
+/// table[i], i in [0, 16).
+inline Ints lookup(const std::int32_t* table, Ints i) {
+  return {_mm512_permutexvar_epi32(i.v, _mm512_loadu_si512(table))};
+}
+inline Ints gather(const std::int32_t* p, Ints i) { return {_mm512_i32gather_epi32(i.v, p, 4)}; }
+/// p[i], for p that is readable 2 bytes further.
+inline Ints gather_shorts(const std::int16_t* p, Ints i) {
+  const __m512i v = _mm512_i32gather_epi32(i.v, p, 2);
+  return {_mm512_srai_epi32(_mm512_slli_epi32(v, 16), 16)};
+}
 inline std::int32_t sum(Ints a) { return _mm512_reduce_add_epi32(a.v); }
+
+inline Ints select(Mask m, Ints a, Ints b) { return {_mm512_mask_blend_epi32(m.v, b.v, a.v)}; }
 
 inline Ints to_ints(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }  // nearest, ties to even
 inline Floats to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
@@ -92,11 +105,11 @@ inline void load_rgb(const std::uint8_t* p, Ints* r, Ints* g, Ints* b) {
   v = _mm512_inserti32x4(v, at(12), 1);
   v = _mm512_inserti32x4(v, at(24), 2);
   v = _mm512_inserti32x4(v, at(32), 3);
-  const __m512i spread = _mm512_set_epi8(
-      -1, 15, 14, 13, -1, 12, 11, 10, -1, 9, 8, 7, -1, 6, 5, 4,  //
-      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0,      //
-      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0,      //
-      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0);
+  const __m512i spread =
+      _mm512_set_epi8(-1, 15, 14, 13, -1, 12, 11, 10, -1, 9, 8, 7, -1, 6, 5, 4,  //
+                      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0,      //
+                      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0,      //
+                      -1, 11, 10, 9, -1, 8, 7, 6, -1, 5, 4, 3, -1, 2, 1, 0);
   v = _mm512_shuffle_epi8(v, spread);
   const __m512i low = _mm512_set1_epi32(255);
   r->v = _mm512_and_si512(v, low);

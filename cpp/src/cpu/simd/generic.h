@@ -104,6 +104,9 @@ inline Ints add(Ints a, Ints b) {
 inline Ints sub(Ints a, Ints b) {
   return each<Ints>([&](int i) { return wrap(unsign(a.v[i]) - unsign(b.v[i])); });
 }
+inline Ints multiply(Ints a, std::int32_t b) {
+  return each<Ints>([&](int i) { return wrap(unsign(a.v[i]) * unsign(b)); });
+}
 inline Ints max(Ints a, Ints b) {
   return each<Ints>([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }
@@ -136,6 +139,16 @@ inline Ints dot(Ints sum, Ints a, Ints b) {
     return wrap(unsign(sum.v[i]) + unsign(low(a.v[i]) * low(b.v[i])) +
                 unsign((a.v[i] >> 16) * (b.v[i] >> 16)));
   });
+}
+inline Ints gather(const std::int32_t* p, Ints index) {
+  return each<Ints>([&](int i) { return p[index.v[i]]; });
+}
+inline Ints lookup(const std::int32_t* table, Ints index) { return gather(table, index); }
+inline Ints select(Mask m, Ints a, Ints b) {
+  return each<Ints>([&](int i) { return m.v[i] != 0 ? a.v[i] : b.v[i]; });
+}
+inline Ints gather_shorts(const std::int16_t* p, Ints index) {
+  return each<Ints>([&](int i) { return std::int32_t{p[index.v[i]]}; });
 }
 inline std::int32_t sum(Ints a) {
   std::uint32_t s = 0;

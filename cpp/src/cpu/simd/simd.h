@@ -36,9 +36,7 @@ inline std::int32_t pack_pair(std::int32_t low, std::int32_t high) {
 }
 
 /// Bits for the first n lanes, n <= 16.
-inline std::uint32_t first_lanes(std::int64_t n) {
-  return n >= kLanes ? 0xffffU : (1U << n) - 1U;
-}
+inline std::uint32_t first_lanes(std::int64_t n) { return n >= kLanes ? 0xffffU : (1U << n) - 1U; }
 
 /// The bytes of the first n < 64 pixels in a group in which byte 4 i + k is pixel 16 k + i.
 inline std::uint64_t existing_bytes(std::int64_t n) {
@@ -46,7 +44,8 @@ inline std::uint64_t existing_bytes(std::int64_t n) {
   for (int k = 0; k < 4; ++k) {
     const std::int64_t lanes = n - k * kLanes;
     if (lanes <= 0) break;
-    const std::uint64_t bytes = lanes >= kLanes ? ~std::uint64_t{0} : (std::uint64_t{1} << (4 * lanes)) - 1;
+    const std::uint64_t bytes =
+        lanes >= kLanes ? ~std::uint64_t{0} : (std::uint64_t{1} << (4 * lanes)) - 1;
     all |= bytes & (std::uint64_t{0x1111111111111111} << k);
   }
   return all;

@@ -138,6 +138,11 @@ inline Ints sub(Ints a, Ints b) {
   each([&](int i) { r.v[i] = _mm_sub_epi32(a.v[i], b.v[i]); });
   return r;
 }
+inline Ints multiply(Ints a, std::int32_t b) {
+  Ints r;
+  each([&](int i) { r.v[i] = _mm_mullo_epi32(a.v[i], _mm_set1_epi32(b)); });
+  return r;
+}
 inline Ints max(Ints a, Ints b) {
   Ints r;
   each([&](int i) { r.v[i] = _mm_max_epi32(a.v[i], b.v[i]); });
@@ -184,6 +189,26 @@ inline Ints dot(Ints sum, Ints a, Ints b) {
   Ints r;
   each([&](int i) { r.v[i] = _mm_add_epi32(sum.v[i], _mm_madd_epi16(a.v[i], b.v[i])); });
   return r;
+}
+inline Ints gather(const std::int32_t* p, Ints index) {
+  std::int32_t i[16];
+  store(i, index);
+  std::int32_t values[16];
+  for (int lane = 0; lane < 16; ++lane) values[lane] = p[i[lane]];
+  return load(values);
+}
+inline Ints lookup(const std::int32_t* table, Ints index) { return gather(table, index); }
+inline Ints select(Mask m, Ints a, Ints b) {
+  Ints r;
+  each([&](int i) { r.v[i] = _mm_blendv_epi8(b.v[i], a.v[i], m.v[i]); });
+  return r;
+}
+inline Ints gather_shorts(const std::int16_t* p, Ints index) {
+  std::int32_t i[16];
+  store(i, index);
+  std::int32_t values[16];
+  for (int lane = 0; lane < 16; ++lane) values[lane] = p[i[lane]];
+  return load(values);
 }
 inline std::int32_t sum(Ints a) {
   __m128i s = _mm_add_epi32(_mm_add_epi32(a.v[0], a.v[1]), _mm_add_epi32(a.v[2], a.v[3]));

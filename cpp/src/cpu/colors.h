@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The colours that connectivity and refinement work with, in the storage of each clustering path
+// and in that of a caller's image.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "cpu/components.h"
+#include "cpu/float_volume.h"
+#include "cpu/integer_image.h"
+
+namespace superpix::cpu {
+
+/// An IntegerImage. The unit is that of colour / compactness.
+class IntegerColors final : public ColorSource {
+ public:
+  IntegerColors(const IntegerImage& image, double compactness)
+      : image_(image), unit_(1.0 / (image.quantization.scale * compactness)) {}
+
+  int channels() const override { return 3; }
+  double unit() const override { return unit_; }
+
+  void add(std::int64_t row, std::int64_t begin, std::int64_t end,
+           std::int64_t* sums) const override {
+    std::int64_t l = 0, a = 0, b = 0;
+    while (begin < end) {
+      const std::int64_t cell_end = image_.cell_end(begin);
+      const std::int64_t n = (cell_end < end ? cell_end : end) - begin;
+      const std::int64_t p = image_.offset(row, begin);
+      const std::int16_t* la = &image_.la[2 * p];
+      const std::int16_t* bs = &image_.b[p];
+      for (std::int64_t i = 0; i < n; ++i) {
+        l += la[2 * i];
+        a += la[2 * i + 1];
+        b += bs[i];
+      }
+      begin += n;
+    }
+    sums[0] += l;
+    sums[1] += a;
+    sums[2] += b;
+  }
+
+  /// The colour of pixel (row, x).
+  void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
+    const std::int64_t p = image_.offset(row, x);
+    out[0] = image_.la[2 * p];
+    out[1] = image_.la[2 * p + 1];
+    out[2] = image_.b[p];
+  }
+
+  /// The same for the kernels, of which every value is a colour / compactness.
+  IntegerRow row(std::int64_t y) const {
+    const IntegerImage::Span& rows = image_.rows[y];
+    IntegerRow r{};
+    r.la = image_.la.data();
+    r.b = image_.b.data();
+    r.columns = &image_.columns[0].begin;
+    r.offset = static_cast<std::int32_t>(rows.begin * image_.grid.shape()[2]);
+    r.cell_height = rows.end - rows.begin;
+    r.y_in_cell = static_cast<std::int32_t>(y) - rows.begin;
+    r.unit = static_cast<float>(unit_);
+    return r;
+  }
+
+ private:
+  const IntegerImage& image_;
+  double unit_;
+};
+
+/// Steps per unit for values up to `most`: a value fits int32 with room for a difference of two,
+/// and a sum of 2^34 values fits int64.
+inline double fixed_point_scale(float most) {
+  return most > 0 ? std::ldexp(1.0, 27 - std::ilogb(most)) : 1.0;
+}
+
+inline std::int32_t to_fixed_point(float value, double scale) {
+  return static_cast<std::int32_t>(static_cast<double>(value) * scale);
+}
+
+/// A FloatVolume. The unit is that of its features.
+class VolumeColors final : public ColorSource {
+ public:
+  explicit VolumeColors(const FloatVolume& volume);
+
+  int channels() const override { return volume_.channels; }
+  double unit() const override { return 1.0 / scale_; }
+
+  void add(std::int64_t row, std::int64_t begin, std::int64_t end,
+           std::int64_t* sums) const override;
+
+  void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
+    const Extent& shape = volume_.grid.shape();
+    const PixelFeatures::Place place = pixels_.at(row / shape[1], row % shape[1], x);
+    for (int c = 0; c < volume_.channels; ++c) {
+      out[c] = to_fixed_point(place.first[c * place.stride], scale_);
+    }
+  }
+
+ private:
+  const FloatVolume& volume_;
+  PixelFeatures pixels_;
+  double scale_;
+};
+
+/// A caller's float image [D*H*W][channels].
+class InterleavedColors final : public ColorSource {
+ public:
+  InterleavedColors(const float* image, const Extent& shape, int channels);
+  int channels() const override { return channels_; }
+  double unit() const override { return 1.0 / scale_; }
+  void add(std::int64_t row, std::int64_t begin, std::int64_t end,
+           std::int64_t* sums) const override;
+
+ private:
+  const float* image_;
+  std::int64_t width_;
+  int channels_;
+  double scale_;
+};
+
+}  // namespace superpix::cpu
