@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The grid of cells and the union-find, which the public functions show only from afar.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "array.h"
+#include "cpu/cell_grid.h"
+#include "cpu/disjoint_sets.h"
+
+namespace superpix::cpu {
+namespace {
+
+const std::vector<std::pair<Extent, Extent>> kGrids = {
+    {{1, 1, 1}, {1, 1, 1}}, {{1, 7, 5}, {1, 1, 1}},       {{1, 7, 5}, {1, 3, 2}},
+    {{1, 7, 5}, {1, 7, 5}}, {{1, 1, 9}, {1, 1, 4}},       {{4, 6, 10}, {2, 3, 4}},
+    {{5, 9, 3}, {5, 2, 3}}, {{1, 321, 481}, {1, 13, 23}},
+};
+
+TEST(CellGrid, IsAPartitionWithSidesThatDifferByOneAtMost) {
+  for (const auto& [shape, cells] : kGrids) {
+    const CellGrid grid(shape, cells);
+    EXPECT_EQ(grid.num_cells(), cells[0] * cells[1] * cells[2]);
+    EXPECT_EQ(grid.num_pixels(), shape[0] * shape[1] * shape[2]);
+    for (int axis = 0; axis < 3; ++axis) {
+      for (std::int64_t i = 0; i < shape[axis]; ++i) {
+        EXPECT_EQ(grid.cell_of(axis, i), i * cells[axis] / shape[axis]);
+        const std::int64_t cell = grid.cell_of(axis, i);
+        EXPECT_LE(grid.edges(axis)[cell], i);
+        EXPECT_GT(grid.edges(axis)[cell + 1], i);
+      }
+      std::int64_t shortest = shape[axis], longest = 0;
+      for (std::int64_t cell = 0; cell < cells[axis]; ++cell) {
+        const std::int64_t side = grid.edges(axis)[cell + 1] - grid.edges(axis)[cell];
+        shortest = std::min(shortest, side);
+        longest = std::max(longest, side);
+      }
+      EXPECT_GE(shortest, 1);
+      EXPECT_LE(longest, shortest + 1);
+      EXPECT_EQ(longest, grid.longest_side(axis));
+    }
+  }
+}
+
+TEST(CellGrid, BoxesFollowEachOtherInStorage) {
+  for (const auto& [shape, cells] : kGrids) {
+    const CellGrid grid(shape, cells);
+    std::int64_t offset = 0;
+    for (std::int64_t cell = 0; cell < grid.num_cells(); ++cell) {
+      const CellGrid::Box box = grid.box(cell);
+      EXPECT_EQ(box.offset, offset);
+      offset += box.size();
+    }
+    EXPECT_EQ(offset, grid.num_pixels());
+  }
+}
+
+TEST(CellGrid, NeighborsTouchAndComeInRasterOrderInTheirSlots) {
+  for (const auto& [shape, cells] : kGrids) {
+    const CellGrid grid(shape, cells);
+    const bool plane = shape[0] == 1;
+    for (std::int64_t cell = 0; cell < std::min<std::int64_t>(grid.num_cells(), 40); ++cell) {
+      const Extent at = grid.position(cell);
+      std::vector<std::int64_t> found;
+      grid.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
+        const Extent other = grid.position(k);
+        const std::int64_t dz = other[0] - at[0], dy = other[1] - at[1], dx = other[2] - at[2];
+        EXPECT_EQ(slot, (plane ? 0 : 9 * (dz + 1)) + 3 * (dy + 1) + dx + 1);
+        if (k == cell) {
+          EXPECT_EQ(slot, grid.own_slot());
+        }
+        found.push_back(k);
+      });
+      std::vector<std::int64_t> expected;
+      for (std::int64_t k = 0; k < grid.num_cells(); ++k) {
+        const Extent other = grid.position(k);
+        bool touches = true;
+        for (int axis = 0; axis < 3; ++axis) {
+          touches = touches && std::abs(other[axis] - at[axis]) <= 1;
+        }
+        if (touches) expected.push_back(k);
+      }
+      EXPECT_EQ(found, expected);
+    }
+  }
+}
+
+TEST(ChooseCells, FindsTheGridsThatAreObvious) {
+  const struct {
+    Extent shape;
+    std::array<double, 3> spacing;
+    std::int64_t num_segments;
+    Extent expected;
+  } cases[] = {
+      {{1, 40, 40}, {1, 1, 1}, 16, {1, 4, 4}},     {{1, 30, 60}, {1, 1, 1}, 8, {1, 2, 4}},
+      {{1, 40, 40}, {1, 1, 1}, 1, {1, 1, 1}},      {{1, 1, 60}, {1, 1, 1}, 7, {1, 1, 7}},
+      {{1, 60, 1}, {1, 1, 1}, 7, {1, 7, 1}},       {{1, 3, 5}, {1, 1, 1}, 15, {1, 3, 5}},
+      {{1, 3, 5}, {1, 1, 1}, 1000, {1, 3, 5}},     {{20, 20, 20}, {1, 1, 1}, 27, {3, 3, 3}},
+      {{1, 40, 40}, {1, 1, 4}, 16, {1, 2, 8}},     {{10, 40, 40}, {4, 1, 1}, 64, {4, 4, 4}},
+      {{10, 40, 40}, {1e6, 1, 1}, 10, {10, 1, 1}},
+  };
+  for (const auto& c : cases)
+    EXPECT_EQ(choose_cells(c.shape, c.spacing, c.num_segments), c.expected);
+}
+
+TEST(ChooseCells, FitsTheShapeAndComesNearTheNumber) {
+  test::Random random(5);
+  for (int i = 0; i < 2000; ++i) {
+    const Extent shape{i % 2 == 0 ? 1 : 1 + random.below(40), 1 + random.below(500),
+                       1 + random.below(500)};
+    std::array<double, 3> spacing{};
+    for (double& s : spacing) s = std::exp(4.0 * random.unit() - 2.0);
+    const std::int64_t wanted = 1 + random.below(3000);
+    const Extent cells = choose_cells(shape, spacing, wanted);
+    for (int axis = 0; axis < 3; ++axis) {
+      EXPECT_GE(cells[axis], 1);
+      EXPECT_LE(cells[axis], shape[axis]);
+    }
+    // Within the factor by which the sides of cells may differ, where no side of the volume binds.
+    const double count = static_cast<double>(cells[0] * cells[1] * cells[2]);
+    const bool free = shape[0] == 1 && std::min(shape[1], shape[2]) >= 100 &&
+                      std::max(spacing[1], spacing[2]) < 2 * std::min(spacing[1], spacing[2]);
+    if (free && wanted >= 25) {
+      EXPECT_NEAR(count / static_cast<double>(wanted), 1.0, 0.1);
+    }
+  }
+}
+
+TEST(DisjointSets, AreTheComponentsOfTheirUnionsWithTheLeastMemberAsRoot) {
+  constexpr std::int64_t kSize = 300;
+  test::Random random(3);
+  DisjointSets sets(kSize);
+  EXPECT_EQ(sets.size(), kSize);
+  std::vector<std::int32_t> least(kSize);  // by renaming everything, every time
+  for (std::int64_t i = 0; i < kSize; ++i) least[i] = static_cast<std::int32_t>(i);
+  for (int step = 0; step < 350; ++step) {
+    const auto a = static_cast<std::int32_t>(random.below(kSize));
+    const auto b = static_cast<std::int32_t>(random.below(kSize));
+    const std::int32_t low = std::min(least[a], least[b]), high = std::max(least[a], least[b]);
+    EXPECT_EQ(sets.unite(a, b), low != high);
+    std::replace(least.begin(), least.end(), high, low);
+    for (std::int32_t i = 0; i < kSize; i += 7) EXPECT_EQ(sets.find(i), least[i]);
+  }
+}
+
+TEST(DisjointSets, DoNotDependOnTheOrderOfUnions) {
+  std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
+  test::Random random(4);
+  for (int i = 0; i < 60; ++i) {
+    pairs.emplace_back(static_cast<std::int32_t>(random.below(100)),
+                       static_cast<std::int32_t>(random.below(100)));
+  }
+  DisjointSets forward(100), backward(100);
+  for (const auto& [a, b] : pairs) forward.unite(a, b);
+  std::reverse(pairs.begin(), pairs.end());
+  for (const auto& [a, b] : pairs) backward.unite(b, a);
+  for (std::int32_t i = 0; i < 100; ++i) EXPECT_EQ(forward.find(i), backward.find(i));
+}
+
+TEST(DisjointSets, GrowByOne) {
+  DisjointSets sets;
+  for (int i = 0; i < 3; ++i) sets.add();
+  EXPECT_EQ(sets.size(), 3);
+  EXPECT_TRUE(sets.unite(2, 1));
+  EXPECT_FALSE(sets.unite(1, 2));
+  EXPECT_EQ(sets.find(2), 1);
+  EXPECT_EQ(sets.find(0), 0);
+}
+
+}  // namespace
+}  // namespace superpix::cpu

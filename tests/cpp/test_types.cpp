@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <superpix/superpix.h>
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+#include "array.h"
+
+namespace superpix {
+namespace {
+
+TEST(Types, EveryDTypeHasTheSizeAndNameThatNumPyGivesIt) {
+  const struct {
+    DType dtype;
+    std::size_t size;
+    const char* name;
+  } all[] = {
+      {DType::kBool, 1, "bool"},       {DType::kInt8, 1, "int8"},
+      {DType::kInt16, 2, "int16"},     {DType::kInt32, 4, "int32"},
+      {DType::kInt64, 8, "int64"},     {DType::kUInt8, 1, "uint8"},
+      {DType::kUInt16, 2, "uint16"},   {DType::kUInt32, 4, "uint32"},
+      {DType::kUInt64, 8, "uint64"},   {DType::kFloat16, 2, "float16"},
+      {DType::kFloat32, 4, "float32"}, {DType::kFloat64, 8, "float64"},
+  };
+  for (const auto& expected : all) {
+    EXPECT_EQ(item_size(expected.dtype), expected.size) << expected.name;
+    EXPECT_STREQ(name(expected.dtype), expected.name);
+  }
+}
+
+TEST(Types, DTypeOfIsTheTypeOfItsSize) {
+  EXPECT_EQ(DTypeOf<bool>::value, DType::kBool);
+  EXPECT_EQ(DTypeOf<std::int8_t>::value, DType::kInt8);
+  EXPECT_EQ(DTypeOf<std::int16_t>::value, DType::kInt16);
+  EXPECT_EQ(DTypeOf<std::int32_t>::value, DType::kInt32);
+  EXPECT_EQ(DTypeOf<std::int64_t>::value, DType::kInt64);
+  EXPECT_EQ(DTypeOf<std::uint8_t>::value, DType::kUInt8);
+  EXPECT_EQ(DTypeOf<std::uint16_t>::value, DType::kUInt16);
+  EXPECT_EQ(DTypeOf<std::uint32_t>::value, DType::kUInt32);
+  EXPECT_EQ(DTypeOf<std::uint64_t>::value, DType::kUInt64);
+  EXPECT_EQ(DTypeOf<float>::value, DType::kFloat32);
+  EXPECT_EQ(DTypeOf<double>::value, DType::kFloat64);
+}
+
+TEST(ArrayView, ContiguousHasTheStridesOfC) {
+  float data[24];
+  const ArrayView view = ArrayView::contiguous(data, {2, 3, 4});
+  EXPECT_EQ(view.data, data);
+  EXPECT_EQ(view.dtype, DType::kFloat32);
+  EXPECT_EQ(view.ndim, 3);
+  EXPECT_EQ(view.shape, (std::array<std::int64_t, kMaxDims>{2, 3, 4}));
+  EXPECT_EQ(view.strides, (std::array<std::int64_t, kMaxDims>{48, 16, 4}));
+  EXPECT_EQ(view.size(), 24);
+  EXPECT_TRUE(view.is_contiguous());
+  EXPECT_EQ(view.shape_string(), "[2, 3, 4]");
+}
+
+TEST(ArrayView, ContiguousTakesADTypeThatCppHasNoTypeFor) {
+  std::uint16_t data[6];
+  const ArrayView view = ArrayView::contiguous(data, DType::kFloat16, {3, 2});
+  EXPECT_EQ(view.dtype, DType::kFloat16);
+  EXPECT_EQ(view.strides, (std::array<std::int64_t, kMaxDims>{4, 2}));
+}
+
+TEST(ArrayView, DefaultIsAScalarWithoutMemory) {
+  const ArrayView view;
+  EXPECT_EQ(view.data, nullptr);
+  EXPECT_EQ(view.ndim, 0);
+  EXPECT_EQ(view.size(), 1);
+  EXPECT_EQ(view.shape_string(), "[]");
+}
+
+TEST(ArrayView, SizeIsZeroWhereASideIs) {
+  double data[1];
+  EXPECT_EQ(ArrayView::contiguous(data, {3, 0, 2}).size(), 0);
+  EXPECT_EQ(ArrayView::contiguous(data, {3, 0, 2}).shape_string(), "[3, 0, 2]");
+}
+
+TEST(ArrayView, IsContiguousSeesEveryOtherLayout) {
+  const test::Array<std::int16_t> array({2, 3, 4});
+  EXPECT_TRUE(array.view().is_contiguous());
+  EXPECT_FALSE(test::Scattered(array.view()).view.is_contiguous());
+
+  ArrayView swapped = array.view();
+  std::swap(swapped.shape[0], swapped.shape[1]);
+  std::swap(swapped.strides[0], swapped.strides[1]);
+  EXPECT_FALSE(swapped.is_contiguous());
+
+  ArrayView reversed = array.view();
+  reversed.strides[2] = -reversed.strides[2];
+  EXPECT_FALSE(reversed.is_contiguous());
+
+  ArrayView every_other = array.view();
+  every_other.shape[2] = 2;
+  every_other.strides[2] *= 2;
+  EXPECT_FALSE(every_other.is_contiguous());
+
+  ArrayView broadcast = array.view();
+  broadcast.strides[0] = 0;
+  EXPECT_FALSE(broadcast.is_contiguous());
+}
+
+TEST(ArrayView, IsContiguousIgnoresTheStrideOfASideOfOne) {
+  ArrayView view = test::Array<float>({1, 3, 1}).view();
+  view.strides[0] = -1000;
+  view.strides[2] = 77;
+  EXPECT_TRUE(view.is_contiguous());
+}
+
+TEST(Errors, AreTheStandardOnesOfTheirKind) {
+  EXPECT_TRUE((std::is_base_of_v<std::invalid_argument, InvalidArgument>));
+  EXPECT_TRUE((std::is_base_of_v<InvalidArgument, InvalidType>));
+  EXPECT_TRUE((std::is_base_of_v<std::runtime_error, DeviceUnavailable>));
+}
+
+TEST(Device, TellsWhatIsThereWithoutThrowing) {
+  const std::vector<std::string> devices = cuda_devices();
+  EXPECT_EQ(cuda_available(), !devices.empty());
+  EXPECT_TRUE(built_with_cuda() || devices.empty());
+  const std::vector<std::string> levels = simd_available();
+  ASSERT_FALSE(levels.empty());
+  EXPECT_EQ(levels.front(), "generic");
+}
+
+}  // namespace
+}  // namespace superpix

@@ -1,0 +1,166 @@
+"""The border refinement of `superpix.slic`, against the rule as docs/accuracy.md states it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+import superpix as sp
+from support.connectivity import assert_connected, assert_gap_free, sizes
+
+RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
+FOUR = (1, 3, 5, 7)
+LAMBDA = 0.1
+SPATIAL_WEIGHT = 0.25
+
+Labels = NDArray[np.int32]
+
+
+def refine(labels: Labels, features: NDArray[np.float64], step: float, rounds: int) -> Labels:
+    """Pixel by pixel. ``labels`` from 0, -1 outside; ``features`` [H, W, C] are colour / m."""
+    result = labels.copy()
+    height, width = labels.shape
+    for _ in range(rounds):
+        inside = result >= 0
+        count = np.bincount(result[inside])
+        y, x = np.mgrid[:height, :width]
+        planes = [*np.moveaxis(features, -1, 0), y, x]
+        means = np.stack([np.bincount(result[inside], p[inside]) / count for p in planes], axis=-1)
+        border = has_other_neighbor(result)
+        for parity_y in (0, 1):
+            for parity_x in (0, 1):
+                for row in range(parity_y, height, 2):
+                    for column in range(parity_x, width, 2):
+                        if border[row, column] and result[row, column] >= 0:
+                            visit(result, features, means, step, row, column)
+    return result
+
+
+def has_other_neighbor(labels: Labels) -> NDArray[np.bool_]:
+    found = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        differs = np.diff(labels, axis=axis) != 0
+        first: list[slice] = [slice(None)] * 2
+        second: list[slice] = [slice(None)] * 2
+        first[axis], second[axis] = slice(None, -1), slice(1, None)
+        found[tuple(first)] |= differs
+        found[tuple(second)] |= differs
+    return found
+
+
+def visit(
+    labels: Labels,
+    features: NDArray[np.float64],
+    means: NDArray[np.float64],
+    step: float,
+    row: int,
+    column: int,
+) -> None:
+    height, width = labels.shape
+    around = [
+        int(labels[row + dy, column + dx])
+        if 0 <= row + dy < height and 0 <= column + dx < width
+        else -1
+        for dy, dx in RING
+    ]
+    own = int(labels[row, column])
+    has = [label == own for label in around]
+    groups = sum(has[i] and not (has[(i + 1) % 8] and has[(i + 2) % 8]) for i in FOUR)
+    if groups != 1:
+        return
+
+    def cost(label: int) -> float:
+        color = features[row, column] - means[label, :-2]
+        dy, dx = row - means[label, -2], column - means[label, -1]
+        space = SPATIAL_WEIGHT * (dy * dy + dx * dx) / step**2
+        return float(color @ color + space - LAMBDA * around.count(label))
+
+    best, least = own, cost(own)
+    for i in FOUR:
+        if around[i] not in (own, -1) and cost(around[i]) < least:
+            best, least = around[i], cost(around[i])
+    labels[row, column] = best
+
+
+def picture(height: int, width: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(3)
+    coarse = rng.integers(0, 256, (height // 9 + 1, width // 11 + 1, 3))
+    image = np.kron(coarse, np.ones((9, 11, 1)))[:height, :width]
+    return np.clip(image + rng.normal(0, 12, image.shape), 0, 255).astype(np.uint8)
+
+
+def lab_features(image: NDArray[Any], compactness: float) -> NDArray[np.float64]:
+    stretched = (image - image.min()) / np.ptp(image)
+    lab = sp.rgb_to_lab(stretched).astype(np.float64)
+    return lab * np.sqrt([1.0, 3.0, 3.0]) / compactness
+
+
+# min_size 0: no superpixel can shrink below it, so that nothing follows the refinement.
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+@pytest.mark.parametrize("compactness", [10.0, 30.0])
+def test_float_matches_reference(rounds: int, compactness: float) -> None:
+    image = picture(60, 80) / 255.0
+    options: dict[str, Any] = {"start_label": 0, "min_size_factor": 0}
+    before = sp.slic(image, 48, compactness, refine_iter=0, **options)
+    after = sp.slic(image, 48, compactness, refine_iter=rounds, **options)
+    expected = refine(before, lab_features(image, compactness), 10.0, rounds)
+    assert (after != before).any()
+    assert np.mean(after == expected) > 0.999
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_integer_path_matches_reference(rounds: int) -> None:
+    image = picture(60, 80)
+    options: dict[str, Any] = {"start_label": 0, "min_size_factor": 0}
+    before = sp.slic(image, 48, refine_iter=0, **options)
+    after = sp.slic(image, 48, refine_iter=rounds, **options)
+    expected = refine(before, lab_features(image, 10.0), 10.0, rounds)
+    assert (after != before).any()
+    assert np.mean(after == expected) > 0.99
+
+
+def test_grey_and_odd_sizes_match_reference() -> None:
+    image = picture(33, 55)[..., 0].astype(np.float32)
+    options: dict[str, Any] = {"start_label": 0, "min_size_factor": 0, "channel_axis": None}
+    before = sp.slic(image, 15, 0.2, refine_iter=0, **options)
+    after = sp.slic(image, 15, 0.2, refine_iter=2, **options)
+    features = (image - image.min())[..., np.newaxis].astype(np.float64) / np.ptp(image) / 0.2
+    assert (after != before).any()
+    assert np.mean(after == refine(before, features, 11.0, 2)) > 0.999
+
+
+def test_mask_is_left_alone() -> None:
+    image = picture(40, 50)
+    mask = np.hypot(*(np.mgrid[:40, :50] - np.array([20, 25])[:, None, None])) < 18
+    labels = sp.slic(image, 20, mask=mask, refine_iter=4)
+    assert (labels[~mask] == 0).all()
+    assert (labels[mask] > 0).all()
+    assert_connected(labels, mask)
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.8])
+@pytest.mark.parametrize("scale", [1.0, 1 / 255.0])
+def test_superpixels_that_shrink_too_far_join_a_neighbour_by_the_rule(
+    scale: float, factor: float
+) -> None:
+    rng = np.random.default_rng(1)
+    smooth = ndimage.gaussian_filter(rng.normal(size=(60, 80, 3)), (2, 2, 0))
+    image = np.clip(128 + 300 * smooth, 0, 255).astype(np.uint8)
+    if scale != 1.0:
+        image = image * scale
+    options: dict[str, Any] = {"min_size_factor": factor, "start_label": 0}
+    least = int(factor * 60 * 80 / 48)
+    before = sp.slic(image, 48, refine_iter=0, **options)
+    features = lab_features(image, 10.0)
+    refined = refine(before, features, 10.0, 3)
+    assert sizes(refined).min() < least
+    expected = sp.enforce_connectivity(refined, least, image=10.0 * features, start_label=0)
+    labels = sp.slic(image, 48, refine_iter=3, **options)
+    assert sizes(labels).min() >= least
+    assert_connected(labels)
+    assert_gap_free(labels, 0)
+    assert np.mean(labels == expected) > 0.99
