@@ -10,12 +10,10 @@ namespace superpix::cpu {
 /// on the order of the unions.
 class DisjointSets {
  public:
-  DisjointSets() = default;
   explicit DisjointSets(std::int64_t n) : parent_(static_cast<std::size_t>(n)) {
     for (std::int64_t i = 0; i < n; ++i) parent_[i] = static_cast<std::int32_t>(i);
   }
 
-  void add() { parent_.push_back(static_cast<std::int32_t>(parent_.size())); }
   std::int64_t size() const { return static_cast<std::int64_t>(parent_.size()); }
 
   std::int32_t find(std::int32_t i) {
@@ -23,6 +21,12 @@ class DisjointSets {
       parent_[i] = parent_[parent_[i]];
       i = parent_[i];
     }
+    return i;
+  }
+
+  /// As find(), but leaves everything as it is: for many threads at once.
+  std::int32_t root(std::int32_t i) const {
+    while (parent_[i] != i) i = parent_[i];
     return i;
   }
 

@@ -67,54 +67,46 @@ class BorderFinder {
 };
 
 /// Rounds in which all fragments below a limit pick at once. The limit doubles until min_size: "the
-/// smallest first" without a queue, so that any number of threads could do it. A fragment that
-/// picked is part of at least twice the old limit, so that each limit needs but one round.
+/// smallest first" without a queue, so that threads can share the picking. A fragment that picked
+/// is part of at least twice the old limit, so that each limit needs but one round.
 class Merger {
  public:
   Merger(const Components& components, const std::vector<std::vector<Border>>& borders,
-         std::int64_t min_size, double unit, double kappa)
+         std::int64_t min_size, double unit, double kappa, int num_threads)
       : min_size_(min_size),
         squared_unit_(unit * unit),
         kappa_(kappa),
-        sums_(components.sums),
-        sets_(components.count),
-        shared_(sums_.size.size(), 0),
-        first_(sums_.size.size(), -1),
-        last_(sums_.size.size(), -1) {
-    std::size_t n = 0;
-    for (const auto& list : borders) n += list.size();
-    contacts_.reserve(n);
-    for (const auto& list : borders) {
-      for (const Border& border : list) add_contact(border);
+        num_threads_(num_threads),
+        channels_(components.sums.channels),
+        sums_(static_cast<std::size_t>(components.count * (channels_ + 1))),
+        parts_(static_cast<std::size_t>(components.count)),
+        sets_(components.count) {
+    for (std::int64_t c = 0; c < components.count; ++c) {
+      std::int64_t* to = sums(static_cast<std::int32_t>(c));
+      *to = components.sums.size[c];
+      std::copy_n(components.sums.color.data() + c * channels_, channels_, to + 1);
+      parts_[c].last = static_cast<std::int32_t>(c);
+      queue(static_cast<std::int32_t>(c));
     }
-    for (std::int64_t c = 0; c < components.count; ++c) queue(static_cast<std::int32_t>(c));
+    lay_out(borders);
   }
 
   std::vector<std::int32_t> run() {
-    std::vector<Pick> picks;
+    std::vector<std::int32_t> merged;
     for (std::size_t i = 0; i < by_size_.size(); ++i) {
-      picks.clear();
-      for (const std::int32_t fragment : by_size_[i]) {
-        // It may have grown, or be part of another, since it was queued.
-        if (sets_.find(fragment) != fragment || round_of(fragment) != i) continue;
-        const std::int32_t neighbor = best_neighbor(fragment);
-        if (neighbor >= 0) picks.push_back({fragment, neighbor});
+      pick(i);
+      merged.clear();
+      for (std::size_t j = 0; j < picks_.size(); ++j) {
+        if (picks_[j] >= 0) unite(by_size_[i][j], picks_[j]);
       }
-      for (const Pick& pick : picks) unite(pick.fragment, pick.neighbor);
-      for (const Pick& pick : picks) {
-        const std::int32_t root = sets_.find(pick.fragment);
-        if (!queued_[root]) {
-          queued_[root] = true;
-          merged_.push_back(root);
-        }
+      for (std::size_t j = 0; j < picks_.size(); ++j) {
+        if (picks_[j] >= 0) merged.push_back(sets_.find(by_size_[i][j]));
       }
-      for (const std::int32_t root : merged_) {
-        queued_[root] = false;
-        queue(root);
-      }
-      merged_.clear();
+      std::sort(merged.begin(), merged.end());
+      merged.erase(std::unique(merged.begin(), merged.end()), merged.end());
+      for (const std::int32_t root : merged) queue(root);
     }
-    std::vector<std::int32_t> roots(sums_.size.size());
+    std::vector<std::int32_t> roots(parts_.size());
     for (std::size_t i = 0; i < roots.size(); ++i) {
       roots[i] = sets_.find(static_cast<std::int32_t>(i));
     }
@@ -122,26 +114,46 @@ class Merger {
   }
 
  private:
-  /// An entry in the list of a fragment.
   struct Contact {
-    std::int32_t neighbor, length, next;
+    std::int32_t neighbor, length;
   };
-  struct Pick {
-    std::int32_t fragment, neighbor;
+  /// A component as part of what a root is made of: a root has a list of them, itself the first,
+  /// as long as it is a fragment.
+  struct Part {
+    std::int32_t next = -1;
+    std::int32_t last;  // of the list, at its root
+  };
+  struct Shared {
+    std::int32_t neighbor;
+    std::int64_t length;
   };
 
-  void add_contact(const Border& border) {
-    const auto entry = static_cast<std::int32_t>(contacts_.size());
-    contacts_.push_back({border.neighbor, border.length, first_[border.fragment]});
-    first_[border.fragment] = entry;
-    if (last_[border.fragment] < 0) last_[border.fragment] = entry;
+  std::int64_t* sums(std::int32_t c) { return &sums_[std::int64_t{c} * (channels_ + 1)]; }
+  const std::int64_t* sums(std::int32_t c) const {
+    return &sums_[std::int64_t{c} * (channels_ + 1)];
+  }
+
+  /// Puts the contacts of each fragment side by side: they are read again and again.
+  void lay_out(const std::vector<std::vector<Border>>& borders) {
+    begin_.assign(parts_.size() + 1, 0);
+    for (const auto& list : borders) {
+      for (const Border& border : list) ++begin_[border.fragment + 1];
+    }
+    for (std::size_t i = 1; i < begin_.size(); ++i) begin_[i] += begin_[i - 1];
+    contacts_.resize(static_cast<std::size_t>(begin_.back()));
+    std::vector<std::int64_t> next(begin_.begin(), begin_.end() - 1);
+    for (const auto& list : borders) {
+      for (const Border& border : list) {
+        contacts_[next[border.fragment]++] = {border.neighbor, border.length};
+      }
+    }
   }
 
   static constexpr std::size_t kNever = 64;
 
   /// The round in which a root picks: i for fragments of [2^i, 2^(i+1)) pixels.
   std::size_t round_of(std::int32_t root) const {
-    const std::int64_t size = sums_.size[root];
+    const std::int64_t size = *sums(root);
     if (size >= min_size_) return kNever;
     return static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(size)) - 1);
   }
@@ -153,22 +165,41 @@ class Merger {
     by_size_[i].push_back(root);
   }
 
-  /// The neighbour that costs least; -1 for none.
-  std::int32_t best_neighbor(std::int32_t fragment) {
-    // The border with a neighbour may be in pieces: add them up first.
-    touched_.clear();
-    for (std::int32_t i = first_[fragment]; i >= 0; i = contacts_[i].next) {
-      const std::int32_t neighbor = sets_.find(contacts_[i].neighbor);
-      if (neighbor == fragment) continue;
-      if (shared_[neighbor] == 0) touched_.push_back(neighbor);
-      shared_[neighbor] += contacts_[i].length;
+  /// For each fragment of a round, the neighbour that costs least; -1 for none.
+  void pick(std::size_t i) {
+    const std::vector<std::int32_t>& fragments = by_size_[i];
+    picks_.resize(fragments.size());
+    parallel_for(static_cast<std::int64_t>(fragments.size()), 256, num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   std::vector<Shared> shared;
+                   for (std::int64_t j = begin; j < end; ++j) {
+                     // It may have grown, or be part of another, since it was queued.
+                     const std::int32_t fragment = fragments[j];
+                     const bool waits = sets_.root(fragment) == fragment && round_of(fragment) == i;
+                     picks_[j] = waits ? best_neighbor(fragment, shared) : -1;
+                   }
+                 });
+  }
+
+  std::int32_t best_neighbor(std::int32_t fragment, std::vector<Shared>& shared) const {
+    shared.clear();
+    for (std::int32_t part = fragment; part >= 0; part = parts_[part].next) {
+      for (std::int64_t i = begin_[part]; i < begin_[part + 1]; ++i) {
+        const std::int32_t neighbor = sets_.root(contacts_[i].neighbor);
+        if (neighbor != fragment) shared.push_back({neighbor, contacts_[i].length});
+      }
     }
+    // The border with a neighbour may be in pieces: bring them together.
+    const auto lower = [](const Shared& a, const Shared& b) { return a.neighbor < b.neighbor; };
+    std::sort(shared.begin(), shared.end(), lower);
     std::int32_t best = -1;
     double least = 0.0;
-    for (const std::int32_t neighbor : touched_) {
-      const double c = cost(fragment, neighbor, shared_[neighbor]);
-      shared_[neighbor] = 0;
-      if (best < 0 || c < least || (c == least && neighbor < best)) {
+    for (std::size_t i = 0; i < shared.size();) {
+      const std::int32_t neighbor = shared[i].neighbor;
+      std::int64_t length = 0;
+      for (; i < shared.size() && shared[i].neighbor == neighbor; ++i) length += shared[i].length;
+      const double c = cost(fragment, neighbor, length);
+      if (best < 0 || c < least) {
         best = neighbor;
         least = c;
       }
@@ -179,32 +210,27 @@ class Merger {
   void unite(std::int32_t a, std::int32_t b) {
     a = sets_.find(a);
     b = sets_.find(b);
-    if (a == b) return;
-    sets_.unite(a, b);
+    if (!sets_.unite(a, b)) return;
     const std::int32_t kept = std::min(a, b);
     const std::int32_t gone = std::max(a, b);
-    sums_.add(kept, sums_, gone);
-    // One that is large enough has no list, and what joins it needs none any more.
-    if (sums_.size[kept] >= min_size_) return;
-    if (last_[kept] < 0) {
-      first_[kept] = first_[gone];
-    } else {
-      contacts_[last_[kept]].next = first_[gone];
-    }
-    if (last_[gone] >= 0) last_[kept] = last_[gone];
+    for (int i = 0; i <= channels_; ++i) sums(kept)[i] += sums(gone)[i];
+    // What is large enough needs no list any more.
+    if (*sums(kept) >= min_size_) return;
+    parts_[parts_[kept].last].next = gone;
+    parts_[kept].last = parts_[gone].last;
   }
 
   double cost(std::int32_t a, std::int32_t b, std::int64_t border) const {
-    const auto s = static_cast<double>(sums_.size[a]);
-    const auto t = static_cast<double>(sums_.size[b]);
+    const std::int64_t* sums_a = sums(a);
+    const std::int64_t* sums_b = sums(b);
+    const auto s = static_cast<double>(*sums_a);
+    const auto t = static_cast<double>(*sums_b);
     const double one_over_s = 1.0 / s;
     const double one_over_t = 1.0 / t;
-    const std::int64_t* color_a = sums_.color.data() + std::int64_t{a} * sums_.channels;
-    const std::int64_t* color_b = sums_.color.data() + std::int64_t{b} * sums_.channels;
     double difference = 0.0;
-    for (int c = 0; c < sums_.channels; ++c) {
-      const double d = static_cast<double>(color_a[c]) * one_over_s -
-                       static_cast<double>(color_b[c]) * one_over_t;
+    for (int c = 1; c <= channels_; ++c) {
+      const double d =
+          static_cast<double>(sums_a[c]) * one_over_s - static_cast<double>(sums_b[c]) * one_over_t;
       difference += d * d;
     }
     return (kappa_ + difference * squared_unit_) * (s * t) /
@@ -214,15 +240,15 @@ class Merger {
   std::int64_t min_size_;
   double squared_unit_;
   double kappa_;
-  RegionSums sums_;  // of sets, at their roots
-  DisjointSets sets_;
-  std::vector<std::int64_t> shared_;  // scratch of best_neighbor: all 0 between calls
-  std::vector<std::int32_t> touched_;
+  int num_threads_;
+  int channels_;
+  std::vector<std::int64_t> sums_;   // [components][size, color], of sets at their roots
+  std::vector<Part> parts_;          // [components]
+  std::vector<std::int64_t> begin_;  // [components + 1], of each component's contacts
   std::vector<Contact> contacts_;
-  std::vector<std::int32_t> first_, last_;  // entries of the list of a root
-  std::vector<std::vector<std::int32_t>> by_size_;
-  std::vector<bool> queued_ = std::vector<bool>(sums_.size.size(), false);
-  std::vector<std::int32_t> merged_;
+  DisjointSets sets_;
+  std::vector<std::vector<std::int32_t>> by_size_;  // fragments waiting for each round
+  std::vector<std::int32_t> picks_;                 // of by_size_ of the current round
 };
 
 }  // namespace
@@ -240,7 +266,7 @@ std::vector<std::int32_t> merge_fragments(const Components& components, std::int
                    borders[i] = BorderFinder(components, small).find(static_cast<std::size_t>(i));
                  }
                });
-  return Merger(components, borders, min_size, unit, kappa).run();
+  return Merger(components, borders, min_size, unit, kappa, num_threads).run();
 }
 
 }  // namespace superpix::cpu
