@@ -79,10 +79,10 @@ class Finder {
   }
 
   void find_bands() {
-    constexpr std::int64_t kPixelsPerBand = 1 << 15;
+    // What a thread works on at a time stays in its second-level cache.
+    constexpr std::int64_t kPixelsPerBand = 1 << 16;
     const std::int64_t rows = shape_[0] * shape_[1];
-    const std::int64_t n = std::clamp<std::int64_t>(rows * shape_[2] / kPixelsPerBand, 1,
-                                                    std::min<std::int64_t>(num_threads_, rows));
+    const std::int64_t n = std::clamp<std::int64_t>(rows * shape_[2] / kPixelsPerBand, 1, rows);
     all_.bands.resize(static_cast<std::size_t>(n));
     results_.resize(all_.bands.size());
     for (std::int64_t i = 0; i < n; ++i) {
@@ -137,6 +137,15 @@ class Finder {
         result.sums.x[c] += (end - begin) * (begin + end - 1) / 2;
       }
     }
+
+    // A component that is large in the band is large: between two of those nobody asks.
+    const auto large = [&](std::int32_t run) {
+      return result.sums.size[band.component[run]] >= min_size_;
+    };
+    std::erase_if(band.contacts,
+                  [&](const Components::Contact& c) { return large(c.a) && large(c.b); });
+    band.contacts.shrink_to_fit();
+    band.start.shrink_to_fit();
   }
 
   /// Joins the runs of two rows of a band where they touch with equal labels, and notes where they

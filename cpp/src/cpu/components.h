@@ -54,7 +54,7 @@ struct Components {
     std::vector<std::int64_t> row_begin;  // [rows + 1], indices of runs
     std::vector<std::int32_t> start;      // x of each run
     std::vector<std::int32_t> component;  // of each run; -1 where the label is negative
-    std::vector<Contact> contacts;        // between runs of rows of this band
+    std::vector<Contact> contacts;        // between rows of the band, of runs that may be fragments
 
     struct Row {
       const std::int32_t* start;
