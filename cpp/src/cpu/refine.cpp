@@ -24,12 +24,14 @@ template <class Colors>
 class Refiner {
  public:
   Refiner(std::int32_t* labels, std::int64_t height, std::int64_t width, std::int32_t start_label,
-          RegionSums sums, const Colors& colors, double weight_y, double weight_x, int num_threads)
+          RegionSums sums, std::int64_t min_size, const Colors& colors, double weight_y,
+          double weight_x, int num_threads)
       : labels_(labels),
         height_(height),
         width_(width),
         start_label_(start_label),
         sums_(std::move(sums)),
+        min_size_(min_size),
         colors_(colors),
         channels_(colors.channels()),
         fields_(channels_ + 2),
@@ -64,15 +66,12 @@ class Refiner {
           }
         }
       });
+      settle();
     }
     std::vector<std::int32_t> pixel(static_cast<std::size_t>(channels_));
-    for (std::vector<BorderChange>& piece : changes_) {
-      for (const BorderChange& change : piece) apply(change, pixel.data());
-      piece.clear();
-    }
+    for (const BorderChange& change : settled_) add_to_sums(change, pixel.data());
+    settled_.clear();
   }
-
-  RegionSums take_sums() { return std::move(sums_); }
 
  private:
   static constexpr int kLanes = 16;
@@ -100,12 +99,29 @@ class Refiner {
     }
   }
 
-  void apply(const BorderChange& change, std::int32_t* pixel) {
+  /// Takes back, in raster order, the changes that would leave a superpixel with fewer than
+  /// min_size pixels. As the pixels of a step do not touch, each change stands for itself.
+  void settle() {
+    for (std::vector<BorderChange>& piece : changes_) {
+      for (const BorderChange& change : piece) {
+        std::int64_t& size = sums_.size[change.from - start_label_];
+        if (size <= min_size_) {
+          labels_[change.y * width_ + change.x] = change.from;
+          continue;
+        }
+        --size;
+        ++sums_.size[change.to - start_label_];
+        settled_.push_back(change);
+      }
+      piece.clear();
+    }
+  }
+
+  void add_to_sums(const BorderChange& change, std::int32_t* pixel) {
     colors_.read(change.y, change.x, pixel);
     const auto add = [&](std::int32_t label, int sign) {
       const std::int64_t k = label - start_label_;
       for (int c = 0; c < channels_; ++c) sums_.color[k * channels_ + c] += sign * pixel[c];
-      sums_.size[k] += sign;
       sums_.y[k] += sign * change.y;
       sums_.x[k] += sign * change.x;
     };
@@ -202,6 +218,7 @@ class Refiner {
   std::int64_t width_;
   std::int32_t start_label_;
   RegionSums sums_;
+  std::int64_t min_size_;
   const Colors& colors_;
   int channels_;
   int fields_;
@@ -211,7 +228,8 @@ class Refiner {
   int num_threads_;
   std::int64_t words_;  // of border bits in a row
   std::vector<std::uint64_t> borders_;
-  std::vector<std::vector<BorderChange>> changes_;  // by piece of kRowsAtOnce rows
+  std::vector<std::vector<BorderChange>> changes_;  // of a step, by piece of kRowsAtOnce rows
+  std::vector<BorderChange> settled_;               // of a round
   std::vector<float> means_;                        // [labels][channels, y, x]
   std::vector<std::int32_t> outside_row_;
 };
@@ -219,18 +237,17 @@ class Refiner {
 }  // namespace
 
 template <class Colors>
-RegionSums refine(std::int32_t* labels, std::int64_t height, std::int64_t width,
-                  std::int32_t start_label, RegionSums sums, const Colors& colors, double weight_y,
-                  double weight_x, int rounds, int num_threads) {
-  Refiner<Colors> refiner(labels, height, width, start_label, std::move(sums), colors, weight_y,
-                          weight_x, num_threads);
+void refine(std::int32_t* labels, std::int64_t height, std::int64_t width, std::int32_t start_label,
+            RegionSums sums, std::int64_t min_size, const Colors& colors, double weight_y,
+            double weight_x, int rounds, int num_threads) {
+  Refiner<Colors> refiner(labels, height, width, start_label, std::move(sums), min_size, colors,
+                          weight_y, weight_x, num_threads);
   for (int i = 0; i < rounds; ++i) refiner.round();
-  return refiner.take_sums();
 }
 
-template RegionSums refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,
-                           const IntegerColors&, double, double, int, int);
-template RegionSums refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,
-                           const VolumeColors&, double, double, int, int);
+template void refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,
+                     std::int64_t, const IntegerColors&, double, double, int, int);
+template void refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,
+                     std::int64_t, const VolumeColors&, double, double, int, int);
 
 }  // namespace superpix::cpu

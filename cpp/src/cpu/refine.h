@@ -18,12 +18,12 @@
 namespace superpix::cpu {
 
 /// Refines `labels` ([H,W]; start_label, start_label + 1, ... each connected; start_label - 1 is
-/// outside), over whose pixels `sums` were taken, in `rounds` rounds. weights: of a squared pixel
-/// along y and x, spacing^2 / S^2. Returns the sums over the superpixels' new pixels.
+/// outside), over whose pixels `sums` were taken, in `rounds` rounds. No superpixel shrinks below
+/// min_size. weights: of a squared pixel along y and x, spacing^2 / S^2.
 /// Colors is IntegerColors or VolumeColors.
 template <class Colors>
-RegionSums refine(std::int32_t* labels, std::int64_t height, std::int64_t width,
-                  std::int32_t start_label, RegionSums sums, const Colors& colors, double weight_y,
-                  double weight_x, int rounds, int num_threads);
+void refine(std::int32_t* labels, std::int64_t height, std::int64_t width, std::int32_t start_label,
+            RegionSums sums, std::int64_t min_size, const Colors& colors, double weight_y,
+            double weight_x, int rounds, int num_threads);
 
 }  // namespace superpix::cpu

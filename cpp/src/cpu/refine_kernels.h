@@ -7,24 +7,19 @@
 namespace superpix::cpu {
 namespace {
 
-/// Whether a pixel may leave its superpixel, by which of its 8 neighbours belong to it: bits go
-/// round from the north-west, so that odd bits are the 4 neighbours. It may when these form exactly
-/// one group that is connected through the 8.
-struct MayLeave {
-  std::int32_t by_ring[256];
-  constexpr MayLeave() : by_ring{} {
-    for (int ring = 0; ring < 256; ++ring) {
-      int groups = 0;
-      for (int i = 1; i < 8; i += 2) {
-        const bool here = (ring >> i & 1) != 0;
-        const bool joined = (ring >> ((i + 1) % 8) & 1) != 0 && (ring >> ((i + 2) % 8) & 1) != 0;
-        if (here && !joined) ++groups;
-      }
-      by_ring[ring] = groups == 1 ? 1 : 0;
-    }
+/// The lanes whose pixel may leave its superpixel, by the lanes in which each of its 8 neighbours
+/// belongs to it: `own` goes round from the north-west, so that odd entries are the 4 neighbours.
+/// It may when these form exactly one group that is connected through the 8.
+inline std::uint32_t may_leave(const std::uint32_t* own) {
+  std::uint32_t once = 0;
+  std::uint32_t twice = 0;
+  for (int i = 1; i < 8; i += 2) {
+    const std::uint32_t ends_group = own[i] & ~(own[(i + 1) % 8] & own[(i + 2) % 8]);
+    twice |= once & ends_group;
+    once |= ends_group;
   }
-};
-inline constexpr MayLeave kMayLeave;
+  return once & ~twice;
+}
 
 /// L, a, b of 16 pixels.
 inline void read_colors(const IntegerRow& row, Ints x, Floats* colors) {
@@ -44,11 +39,10 @@ int refine_pixels(const BorderPixels& p, BorderChange* changes) {
   const Ints around[8] = {gather(p.above - 1, x), gather(p.above, x),     gather(p.above + 1, x),
                           gather(p.row + 1, x),   gather(p.below + 1, x), gather(p.below, x),
                           gather(p.below - 1, x), gather(p.row - 1, x)};
-  Ints ring = ints(0);
-  for (int i = 0; i < 8; ++i) ring = ring | zero_unless(equal(around[i], own), ints(1 << i));
+  std::uint32_t belongs[8];
+  for (int i = 0; i < 8; ++i) belongs[i] = bits(equal(around[i], own));
   const Ints outside = ints(p.start_label - 1);
-  std::uint32_t lanes = first_lanes(p.count) & ~bits(equal(own, outside)) &
-                        bits(equal(gather(kMayLeave.by_ring, ring), ints(1)));
+  std::uint32_t lanes = first_lanes(p.count) & ~bits(equal(own, outside)) & may_leave(belongs);
   if (lanes == 0) return 0;
 
   const Ints image_x = x + ints(p.first_x);
@@ -73,11 +67,20 @@ int refine_pixels(const BorderPixels& p, BorderChange* changes) {
   };
   Ints best = own;
   Floats least = cost(own);
-  for (int i = 1; i < 8; i += 2) {
-    const std::uint32_t valid =
-        lanes & ~bits(equal(around[i], own)) & ~bits(equal(around[i], outside));
-    if (valid == 0) continue;
-    const Ints candidate = select(mask_of_bits(valid), around[i], own);
+  // Each lane tries the labels of its 4 neighbours in turn, each label once. Most have but one.
+  std::uint32_t untried[4];
+  for (int i = 0; i < 4; ++i) {
+    const Ints label = around[2 * i + 1];
+    untried[i] = lanes & ~belongs[2 * i + 1] & ~bits(equal(label, outside));
+  }
+  while ((untried[0] | untried[1] | untried[2] | untried[3]) != 0) {
+    Ints candidate = own;
+    std::uint32_t chosen = 0;
+    for (int i = 0; i < 4; ++i) {
+      candidate = select(mask_of_bits(untried[i] & ~chosen), around[2 * i + 1], candidate);
+      chosen |= untried[i];
+    }
+    for (int i = 0; i < 4; ++i) untried[i] &= ~bits(equal(around[2 * i + 1], candidate));
     const Floats c = cost(candidate);
     const Mask better = less(c, least);
     best = select(better, candidate, best);

@@ -44,23 +44,12 @@ std::int64_t connect_and_refine(std::int32_t* labels, const Extent& shape, const
 
   const bool refined = shape[0] == 1 && !params.slic_zero && params.max_num_iter > 0;
   if (!refined || params.refine_iter == 0) return sums.count();
-  const auto too_small = [&](const RegionSums& s) {
-    return std::count_if(s.size.begin(), s.size.end(),
-                         [&](std::int64_t n) { return n < c.min_size; });
-  };
-  const auto islands = too_small(sums);  // of the mask, without a neighbour
+  const std::int64_t count = sums.count();
   const double weight_y = params.spacing[1] / step;
   const double weight_x = params.spacing[2] / step;
-  sums = refine(labels, shape[1], shape[2], params.start_label, std::move(sums), colors,
-                weight_y * weight_y, weight_x * weight_x, params.refine_iter, num_threads);
-  // A superpixel that was just large enough may have shrunk.
-  if (too_small(sums) > islands) {
-    c.max_size = 0;
-    const std::int64_t n = shape[1] * shape[2];
-    for (std::int64_t i = 0; i < n; ++i) labels[i] -= params.start_label;  // outside is negative
-    sums = enforce_connectivity(labels, shape, &colors, nullptr, kKappa, c, num_threads);
-  }
-  return sums.count();
+  refine(labels, shape[1], shape[2], params.start_label, std::move(sums), c.min_size, colors,
+         weight_y * weight_y, weight_x * weight_x, params.refine_iter, num_threads);
+  return count;
 }
 
 /// Every pixel of the mask a label of its own.
