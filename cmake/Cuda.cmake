@@ -11,6 +11,11 @@ if(NOT SUPERPIX_CUDA STREQUAL "OFF")
     enable_language(CUDA)
     set(CMAKE_CUDA_STANDARD 20)
     set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+      # This CMake is older than the compiler, and does not know its flag.
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    endif()
     # The driver is the only thing that a machine must have, and only to run on its GPU.
     set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
     set(SUPERPIX_HAVE_CUDA ON)
