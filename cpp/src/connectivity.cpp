@@ -2,8 +2,8 @@
 #include <superpix/connectivity.h>
 
 #include <limits>
-#include <memory>
-#include <vector>
+#include <unordered_map>
+#include <utility>
 
 #include "cpu/colors.h"
 #include "cpu/connectivity.h"
@@ -18,38 +18,36 @@ constexpr const char* kOp = "enforce_connectivity";
 constexpr std::int64_t kMaxPixels = std::numeric_limits<std::int32_t>::max();
 
 /// Copies labels of any integer type to int32, in which they need only be equal where they were
-/// equal, and negative where they were negative.
+/// equal, and negative where they were negative. Labels that int32 cannot hold are numbered.
 template <class T>
 void copy_labels(const ArrayView& labels, const cpu::Extent& shape, std::int32_t* out) {
-  std::vector<T> row(static_cast<std::size_t>(shape[2]));
-  std::int64_t most = 0;
-  const auto each_row = [&](auto f) {
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  const auto for_each = [&](auto f) {
+    std::int64_t to = 0;
     for (std::int64_t z = 0; z < shape[0]; ++z) {
       for (std::int64_t y = 0; y < shape[1]; ++y) {
         const char* from =
             static_cast<const char*>(labels.data) + y * labels.strides[labels.ndim - 2];
         if (labels.ndim == 3) from += z * labels.strides[0];
-        for (std::int64_t x = 0; x < shape[2]; ++x) {
-          std::memcpy(&row[x], from + x * labels.strides[labels.ndim - 1], sizeof(T));
+        for (std::int64_t x = 0; x < shape[2]; ++x, ++to) {
+          T label;
+          std::memcpy(&label, from + x * labels.strides[labels.ndim - 1], sizeof label);
+          f(to, label);
         }
-        f((z * shape[1] + y) * shape[2]);
       }
     }
   };
-  each_row([&](std::int64_t to) {
-    for (std::int64_t x = 0; x < shape[2]; ++x) {
-      const T label = row[x];
-      if constexpr (sizeof(T) > 4 || (sizeof(T) == 4 && !std::is_signed_v<T>)) {
-        if (label > static_cast<T>(std::numeric_limits<std::int32_t>::max())) {
-          most = std::numeric_limits<std::int64_t>::max();
-          continue;
-        }
-      }
-      const bool negative = std::is_signed_v<T> && label < T{0};
-      out[to + x] = negative ? -1 : static_cast<std::int32_t>(label);
-    }
+  bool fits = true;
+  for_each([&](std::int64_t to, T label) {
+    fits = fits && !std::cmp_greater(label, kMost);
+    out[to] = std::cmp_less(label, 0) ? -1 : static_cast<std::int32_t>(label);
   });
-  detail::check(most == 0, kOp, "labels must be below 2^31");
+  if (fits) return;
+  std::unordered_map<T, std::int32_t> number;
+  for_each([&](std::int64_t to, T label) {
+    const auto next = static_cast<std::int32_t>(number.size());
+    out[to] = std::cmp_less(label, 0) ? -1 : number.try_emplace(label, next).first->second;
+  });
 }
 
 }  // namespace
@@ -69,6 +67,11 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   detail::check(
       params.max_size >= 0, kOp,
       "max_size must be at least 1, or 0 for no limit, got " + std::to_string(params.max_size));
+  detail::check(params.start_label > std::numeric_limits<std::int32_t>::min() &&
+                    params.start_label <= kMaxPixels - labels.size(),
+                kOp,
+                "start_label must leave room for the labels in int32, got " +
+                    std::to_string(params.start_label));
   detail::check_output(output, DType::kInt32, kOp, "output");
   detail::check(output.ndim == labels.ndim && output.shape == labels.shape, kOp,
                 "output must have the shape of labels, " + labels.shape_string() + ", got " +

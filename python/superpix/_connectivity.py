@@ -82,24 +82,13 @@ def enforce_connectivity(
     if not -(2**31) < start < 2**31 - checked.size:
         raise ValueError(f"start_label must leave room for the labels in int32, got {start}")
     return _core.enforce_connectivity(
-        _small_labels(checked),
+        _arguments.native(checked),
         _arguments.limited(least, "min_size"),
         _arguments.limited(most, "max_size"),
         None if image is None else _colors(image, checked, channel_axis),
         start,
         _arguments.threads(num_threads),
     )
-
-
-def _small_labels(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return labels below 2**31, equal where ``labels`` are equal, negative where they are."""
-    labels = _arguments.native(labels)
-    if labels.dtype.itemsize < 4 or labels.size == 0 or labels.max() < 2**31:
-        return labels
-    _, inverse = np.unique(labels, return_inverse=True)
-    small = inverse.reshape(labels.shape).astype(np.int32)
-    small[labels < 0] = -1
-    return small
 
 
 def _colors(

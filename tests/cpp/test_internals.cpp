@@ -161,14 +161,13 @@ TEST(DisjointSets, DoNotDependOnTheOrderOfUnions) {
   for (std::int32_t i = 0; i < 100; ++i) EXPECT_EQ(forward.find(i), backward.find(i));
 }
 
-TEST(DisjointSets, GrowByOne) {
-  DisjointSets sets;
-  for (int i = 0; i < 3; ++i) sets.add();
-  EXPECT_EQ(sets.size(), 3);
-  EXPECT_TRUE(sets.unite(2, 1));
-  EXPECT_FALSE(sets.unite(1, 2));
-  EXPECT_EQ(sets.find(2), 1);
-  EXPECT_EQ(sets.find(0), 0);
+TEST(DisjointSets, RootIsWhatFindFinds) {
+  DisjointSets sets(4);
+  sets.unite(3, 2);
+  sets.unite(2, 1);
+  EXPECT_EQ(sets.root(3), 1);
+  EXPECT_EQ(sets.root(0), 0);
+  EXPECT_EQ(sets.find(3), 1);
 }
 
 }  // namespace

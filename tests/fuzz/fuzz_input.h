@@ -24,15 +24,15 @@ inline void require(bool condition, const std::string& message) {
   __builtin_trap();
 }
 
-/// 1 to 24 pixels a side; in 3-D, at most 12.
+/// 1 to 24 pixels a side; in 3-D, at most 9.
 inline test::Shape take_shape(FuzzedDataProvider& bytes) {
   if (bytes.ConsumeBool()) {
     return {bytes.ConsumeIntegralInRange<std::int64_t>(1, 24),
             bytes.ConsumeIntegralInRange<std::int64_t>(1, 24)};
   }
-  return {bytes.ConsumeIntegralInRange<std::int64_t>(1, 12),
-          bytes.ConsumeIntegralInRange<std::int64_t>(1, 12),
-          bytes.ConsumeIntegralInRange<std::int64_t>(1, 12)};
+  return {bytes.ConsumeIntegralInRange<std::int64_t>(1, 9),
+          bytes.ConsumeIntegralInRange<std::int64_t>(1, 9),
+          bytes.ConsumeIntegralInRange<std::int64_t>(1, 9)};
 }
 
 inline test::Volume volume_of(const test::Shape& shape) {
