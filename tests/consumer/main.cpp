@@ -22,6 +22,7 @@ int main() {
   const auto count =
       superpix::slic(superpix::ArrayView::contiguous(image.data(), {40, 60, 3}), nullptr,
                      superpix::ArrayView::contiguous(labels.data(), {40, 60}), params);
-  std::printf("superpix %s: %lld superpixels\n", SUPERPIX_VERSION, static_cast<long long>(count));
+  std::printf("superpix %s: %d superpixels, CUDA device: %s\n", SUPERPIX_VERSION,
+              static_cast<int>(count), superpix::cuda_available() ? "yes" : "no");
   return count == 4 && labels.front() != labels.back() ? 0 : 1;
 }

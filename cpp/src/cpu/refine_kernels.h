@@ -65,8 +65,10 @@ int refine_pixels(const BorderPixels& p, BorderChange* changes) {
     return d + floats(p.weight_y) * (dy * dy) + floats(p.weight_x) * (dx * dx) -
            floats(p.lambda) * to_floats(same);
   };
+  // Lanes that have no say ask for a label that exists.
+  const Ints asked = select(mask_of_bits(lanes), own, ints(p.start_label));
   Ints best = own;
-  Floats least = cost(own);
+  Floats least = cost(asked);
   // Each lane tries the labels of its 4 neighbours in turn, each label once. Most have but one.
   std::uint32_t untried[4];
   for (int i = 0; i < 4; ++i) {
@@ -74,7 +76,7 @@ int refine_pixels(const BorderPixels& p, BorderChange* changes) {
     untried[i] = lanes & ~belongs[2 * i + 1] & ~bits(equal(label, outside));
   }
   while ((untried[0] | untried[1] | untried[2] | untried[3]) != 0) {
-    Ints candidate = own;
+    Ints candidate = asked;
     std::uint32_t chosen = 0;
     for (int i = 0; i < 4; ++i) {
       candidate = select(mask_of_bits(untried[i] & ~chosen), around[2 * i + 1], candidate);
