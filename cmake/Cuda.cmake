@@ -18,6 +18,7 @@ if(NOT SUPERPIX_CUDA STREQUAL "OFF")
     endif()
     # The driver is the only thing that a machine must have, and only to run on its GPU.
     set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+    find_package(CUDAToolkit REQUIRED)
     set(SUPERPIX_HAVE_CUDA ON)
   elseif(SUPERPIX_CUDA STREQUAL "ON")
     message(FATAL_ERROR "SUPERPIX_CUDA=ON, but no CUDA compiler was found. "

@@ -8,8 +8,14 @@ install(DIRECTORY cpp/include/superpix DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${PROJECT_BINARY_DIR}/include/superpix/version.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/superpix)
 install(EXPORT superpixTargets NAMESPACE superpix:: DESTINATION ${SUPERPIX_CMAKE_DIR})
+if(SUPERPIX_HAVE_CUDA)
+  get_target_property(cudart CUDA::cudart_static IMPORTED_LOCATION)
+  get_filename_component(SUPERPIX_CUDART "${cudart}" NAME)
+  install(FILES "${cudart}" DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 configure_package_config_file(cmake/superpixConfig.cmake.in superpixConfig.cmake
-                              INSTALL_DESTINATION ${SUPERPIX_CMAKE_DIR})
+                              INSTALL_DESTINATION ${SUPERPIX_CMAKE_DIR}
+                              PATH_VARS CMAKE_INSTALL_LIBDIR)
 write_basic_package_version_file(superpixConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/superpixConfig.cmake
               ${PROJECT_BINARY_DIR}/superpixConfigVersion.cmake DESTINATION ${SUPERPIX_CMAKE_DIR})
