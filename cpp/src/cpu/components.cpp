@@ -1,310 +1,289 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Bands of rows are labelled in parallel, each by itself; then the few runs along their borders
-// join what belongs together. Numbers follow from first pixels, not from the bands.
+// join what belongs together.
 #include "cpu/components.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "cpu/disjoint_sets.h"
 #include "cpu/kernels.h"
-#include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
-
-void RegionSums::resize(std::int64_t regions) {
-  const auto n = static_cast<std::size_t>(regions);
-  size.resize(n, 0);
-  color.resize(n * static_cast<std::size_t>(channels), 0);
-  y.resize(n, 0);
-  x.resize(n, 0);
-}
-
-void RegionSums::add(std::int64_t to, const RegionSums& other, std::int64_t from) {
-  size[to] += other.size[from];
-  for (int c = 0; c < channels; ++c) color[to * channels + c] += other.color[from * channels + c];
-  y[to] += other.y[from];
-  x[to] += other.x[from];
-}
-
 namespace {
+
+using Pair = std::pair<std::int32_t, std::int32_t>;
+
+/// Finds the runs of a band and joins them to pieces.
+class BandFinder {
+ public:
+  BandFinder(const std::int32_t* labels, const Extent& shape, Components::Band& band)
+      : labels_(labels), height_(shape[1]), width_(shape[2]), band_(band) {}
+
+  void find() {
+    const Kernels& k = kernels();
+    const std::int64_t rows = band_.last_row - band_.first_row;
+    band_.words = (width_ + 63) / 64;
+    band_.starts.resize(static_cast<std::size_t>(rows * band_.words));
+    band_.row_begin.reserve(static_cast<std::size_t>(rows + 1));
+    std::vector<std::int32_t> starts(static_cast<std::size_t>(width_ + 16));
+    equal_.resize(static_cast<std::size_t>(width_));
+    for (std::int64_t row = band_.first_row; row < band_.last_row; ++row) {
+      band_.row_begin.push_back(static_cast<std::int64_t>(band_.start.size()));
+      const std::int64_t n = k.find_runs(labels_ + row * width_, width_, starts.data(),
+                                         &band_.starts[(row - band_.first_row) * band_.words]);
+      band_.start.insert(band_.start.end(), starts.begin(), starts.begin() + n);
+      band_.piece.resize(band_.start.size(), -1);
+      if (row % height_ != 0 && row > band_.first_row) join(row, row - 1);
+      if (row - height_ >= band_.first_row) join(row, row - height_);
+      add_row(row, n);
+    }
+    band_.row_begin.push_back(static_cast<std::int64_t>(band_.start.size()));
+    number();
+  }
+
+  RegionSums sums;                  // [pieces]
+  std::vector<std::int64_t> first;  // [pieces]
+
+ private:
+  /// What is known of a piece while it may still be found to be part of another.
+  struct Sums {
+    std::int64_t size = 0, y = 0, x = 0, first = 0;
+  };
+
+  /// Gives the runs of `row` that touch equal labels in `other` their piece.
+  void join(std::int64_t row, std::int64_t other) {
+    const std::int32_t* labels_there = labels_ + other * width_;
+    const std::int32_t* labels_here = labels_ + row * width_;
+    const std::uint64_t* starts = band_.starts.data();
+    Pair* equal = equal_.data();
+    for_each_overlap(starts + (other - band_.first_row) * band_.words,
+                     starts + (row - band_.first_row) * band_.words, width_,
+                     [&](std::int32_t x, std::int32_t, std::int32_t there, std::int32_t here) {
+                       *equal = {there, here};
+                       const std::int32_t label = labels_here[x];
+                       equal += label == labels_there[x] && label >= 0 ? 1 : 0;
+                     });
+    const std::int32_t* there = &band_.piece[band_.row_begin[other - band_.first_row]];
+    std::int32_t* here = &band_.piece[band_.row_begin[row - band_.first_row]];
+    for (const Pair* p = equal_.data(); p != equal; ++p) {
+      const std::int32_t piece = there[p->first];
+      std::int32_t& own = here[p->second];
+      if (own < 0) {
+        own = piece;
+      } else if (own != piece) {
+        sets_.unite(own, piece);
+      }
+    }
+  }
+
+  void add_row(std::int64_t row, std::int64_t count) {
+    const std::int64_t y = row % height_;
+    const std::int64_t first_run = band_.row_begin.back();
+    const std::int32_t* starts = &band_.start[first_run];
+    std::int32_t* pieces = &band_.piece[first_run];
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t begin = starts[i];
+      const std::int64_t end = i + 1 < count ? starts[i + 1] : width_;
+      if (pieces[i] < 0) {
+        if (labels_[row * width_ + begin] < 0) continue;
+        pieces[i] = sets_.add();
+        sums_.push_back({0, 0, 0, row * width_ + begin});
+      }
+      Sums& s = sums_[pieces[i]];
+      s.size += end - begin;
+      s.y += (end - begin) * y;
+      s.x += (end - begin) * (begin + end - 1) / 2;
+    }
+  }
+
+  void number() {
+    std::vector<std::int32_t> number(sums_.size());
+    std::int32_t count = 0;
+    for (std::size_t i = 0; i < number.size(); ++i) {
+      const std::int32_t root = sets_.find(static_cast<std::int32_t>(i));
+      number[i] = root == static_cast<std::int32_t>(i) ? count++ : number[root];
+    }
+    band_.num_pieces = count;
+    sums = RegionSums(count, 0);
+    first.resize(static_cast<std::size_t>(count), -1);
+    for (std::size_t i = 0; i < number.size(); ++i) {
+      std::int64_t* to = sums[number[i]];
+      to[RegionSums::kSize] += sums_[i].size;
+      to[RegionSums::kY] += sums_[i].y;
+      to[RegionSums::kX] += sums_[i].x;
+      if (first[number[i]] < 0) first[number[i]] = sums_[i].first;
+    }
+    for (std::int32_t& piece : band_.piece) {
+      if (piece >= 0) piece = number[piece];
+    }
+    band_.start.shrink_to_fit();
+    band_.piece.shrink_to_fit();
+  }
+
+  const std::int32_t* labels_;
+  std::int64_t height_;
+  std::int64_t width_;
+  Components::Band& band_;
+  DisjointSets sets_{0};
+  std::vector<Sums> sums_;
+  std::vector<Pair> equal_;
+};
 
 class Finder {
  public:
   Finder(const std::int32_t* labels, const Extent& shape, const ColorSource* colors,
-         const std::int64_t* label_totals, std::int64_t min_size, int num_threads)
-      : labels_(labels),
-        shape_(shape),
-        colors_(colors),
-        channels_(colors != nullptr ? colors->channels() : 0),
-        totals_(label_totals),
-        min_size_(min_size),
-        num_threads_(num_threads) {}
+         int num_threads)
+      : labels_(labels), colors_(colors), num_threads_(num_threads) {
+    all_.shape = shape;
+  }
 
-  Components find() {
-    all_.shape = shape_;
-    find_bands();
+  Components find(const std::int64_t* label_totals, std::int64_t min_size) {
+    find_pieces();
     join_bands();
-    if (colors_ != nullptr) sum_colors();
-    for_bands([&](std::size_t i) {
-      for (std::int32_t& c : all_.bands[i].component) c = number(i, c);
-    });
+    for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
+      const std::int32_t root = all_.sets.root(static_cast<std::int32_t>(i));
+      if (root != i) all_.sums.add(root, all_.sums, i);
+    }
+    if (colors_ != nullptr) sum_colors(label_totals, min_size);
     return std::move(all_);
   }
 
  private:
-  /// What a band knows of its components, before bands are joined.
-  struct BandResult {
-    RegionSums sums;
-    std::vector<std::int64_t> first;
-    std::int32_t offset = 0;  // of its components among those of all bands
-  };
-
-  template <class F>
-  void for_bands(F f) {
-    parallel_for(static_cast<std::int64_t>(all_.bands.size()), 1, num_threads_,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t i = begin; i < end; ++i) f(static_cast<std::size_t>(i));
-                 });
-  }
-
-  std::int32_t label(std::int64_t row, std::int64_t x) const {
-    return labels_[row * shape_[2] + x];
-  }
-
-  /// The component that component c of band i is part of, -1 where its label is negative.
-  std::int32_t number(std::size_t i, std::int32_t c) const {
-    return numbers_[results_[i].offset + c];
-  }
-
-  void find_bands() {
-    // What a thread works on at a time stays in its second-level cache.
+  void find_pieces() {
+    // What a thread works on at a time stays in its second-level cache; and there is work for all.
     constexpr std::int64_t kPixelsPerBand = 1 << 16;
-    const std::int64_t rows = shape_[0] * shape_[1];
-    const std::int64_t n = std::clamp<std::int64_t>(rows * shape_[2] / kPixelsPerBand, 1, rows);
+    constexpr std::int64_t kBands = 16;
+    constexpr std::int64_t kRowsPerBand = 16;
+    const std::int64_t rows = all_.shape[0] * all_.shape[1];
+    const std::int64_t n =
+        std::clamp<std::int64_t>(rows * all_.shape[2] / kPixelsPerBand,
+                                 std::clamp<std::int64_t>(rows / kRowsPerBand, 1, kBands), rows);
     all_.bands.resize(static_cast<std::size_t>(n));
-    results_.resize(all_.bands.size());
-    for (std::int64_t i = 0; i < n; ++i) {
-      all_.bands[i].first_row = i * rows / n;
-      all_.bands[i].last_row = (i + 1) * rows / n;
-    }
-    for_bands([&](std::size_t i) { find_band(all_.bands[i], results_[i]); });
-  }
+    std::vector<RegionSums> sums(all_.bands.size());
+    std::vector<std::vector<std::int64_t>> first(all_.bands.size());
+    for_bands(all_, num_threads_, [&](std::size_t i) {
+      Components::Band& band = all_.bands[i];
+      band.first_row = static_cast<std::int64_t>(i) * rows / n;
+      band.last_row = static_cast<std::int64_t>(i + 1) * rows / n;
+      BandFinder finder(labels_, all_.shape, band);
+      finder.find();
+      sums[i] = std::move(finder.sums);
+      first[i] = std::move(finder.first);
+    });
 
-  /// Finds the runs of a band, joins them inside the band, and numbers the parts from 0.
-  void find_band(Components::Band& band, BandResult& result) {
-    const std::int64_t height = shape_[1];
-    const std::int64_t width = shape_[2];
-    const Kernels& k = kernels();
-    const std::int64_t rows = band.last_row - band.first_row;
-    band.row_begin.reserve(static_cast<std::size_t>(rows + 1));
-    std::vector<std::int32_t> starts(static_cast<std::size_t>(width + 16));
-    for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
-      band.row_begin.push_back(static_cast<std::int64_t>(band.start.size()));
-      const std::int64_t n = k.find_runs(labels_ + row * width, width, starts.data());
-      band.start.insert(band.start.end(), starts.begin(), starts.begin() + n);
+    std::int32_t total = 0;
+    for (Components::Band& band : all_.bands) {
+      band.first_piece = total;
+      total += band.num_pieces;
     }
-    const auto num_runs = static_cast<std::int64_t>(band.start.size());
-    band.row_begin.push_back(num_runs);
-
-    DisjointSets runs(num_runs);
-    std::vector<std::pair<std::int32_t, std::int32_t>> scratch;
-    for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
-      if (row % height != 0 && row > band.first_row) join(band, runs, row, row - 1, scratch);
-      if (row >= height && row - height >= band.first_row)
-        join(band, runs, row, row - height, scratch);
-    }
-
-    band.component.resize(band.start.size());
-    std::int32_t count = 0;
-    for (std::int64_t i = 0; i < num_runs; ++i) {
-      const std::int32_t root = runs.find(static_cast<std::int32_t>(i));
-      band.component[i] = root == i ? count++ : band.component[root];
-    }
-    result.sums.resize(count);
-    result.first.resize(static_cast<std::size_t>(count), -1);
-    for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
-      const std::int64_t y = row % height;
-      const Components::Band::Row r = band.row(row);
-      for (std::int64_t i = 0; i < r.count; ++i) {
-        const std::int64_t begin = r.start[i];
-        const std::int64_t end = i + 1 < r.count ? r.start[i + 1] : width;
-        const std::int32_t c = r.component[i];
-        if (result.first[c] < 0) result.first[c] = row * width + begin;
-        result.sums.size[c] += end - begin;
-        result.sums.y[c] += (end - begin) * y;
-        result.sums.x[c] += (end - begin) * (begin + end - 1) / 2;
+    all_.sets = DisjointSets(total);
+    all_.first.resize(static_cast<std::size_t>(total));
+    all_.sums = RegionSums(total, colors_ != nullptr ? colors_->channels() : 0);
+    for_bands(all_, num_threads_, [&](std::size_t i) {
+      const std::int64_t begin = all_.bands[i].first_piece;
+      std::copy(first[i].begin(), first[i].end(), all_.first.begin() + begin);
+      for (std::int64_t k = 0; k < sums[i].count(); ++k) {
+        std::copy_n(sums[i][k], sums[i].fields(), all_.sums[begin + k]);
       }
-    }
-
-    // A component that is large in the band is large: between two of those nobody asks.
-    const auto large = [&](std::int32_t run) {
-      return result.sums.size[band.component[run]] >= min_size_;
-    };
-    std::erase_if(band.contacts,
-                  [&](const Components::Contact& c) { return large(c.a) && large(c.b); });
-    band.contacts.shrink_to_fit();
-    band.start.shrink_to_fit();
-  }
-
-  /// Joins the runs of two rows of a band where they touch with equal labels, and notes where they
-  /// touch with others.
-  void join(Components::Band& band, DisjointSets& runs, std::int64_t row, std::int64_t other,
-            std::vector<std::pair<std::int32_t, std::int32_t>>& scratch) {
-    const Components::Band::Row above = band.row(other);
-    const Components::Band::Row here = band.row(row);
-    const auto first_above = static_cast<std::int32_t>(band.row_begin[other - band.first_row]);
-    const auto first_here = static_cast<std::int32_t>(band.row_begin[row - band.first_row]);
-    scratch.resize(static_cast<std::size_t>(above.count + here.count));
-    const std::size_t old_size = band.contacts.size();
-    band.contacts.resize(old_size + scratch.size());
-    std::pair<std::int32_t, std::int32_t>* equal = scratch.data();
-    Components::Contact* contact = band.contacts.data() + old_size;
-    const std::int32_t* labels_above = labels_ + other * shape_[2];
-    const std::int32_t* labels_here = labels_ + row * shape_[2];
-    for_each_overlap(above.start, above.count, here.start, here.count,
-                     static_cast<std::int32_t>(shape_[2]),
-                     [&](std::int32_t x, std::int32_t end, std::int64_t i, std::int64_t j) {
-                       const auto a = first_above + static_cast<std::int32_t>(i);
-                       const auto b = first_here + static_cast<std::int32_t>(j);
-                       const bool same = labels_above[x] == labels_here[x];
-                       *equal = {a, b};
-                       *contact = {a, b, end - x};
-                       equal += same ? 1 : 0;
-                       contact += same ? 0 : 1;
-                     });
-    for (const auto* p = scratch.data(); p != equal; ++p) runs.unite(p->first, p->second);
-    band.contacts.resize(static_cast<std::size_t>(contact - band.contacts.data()));
+    });
   }
 
   void join_bands() {
-    std::int64_t total = 0;
-    for (BandResult& r : results_) {
-      r.offset = static_cast<std::int32_t>(total);
-      total += r.sums.count();
+    std::vector<std::vector<Pair>> equal(all_.bands.size());
+    for_bands(all_, num_threads_, [&](std::size_t i) {
+      for_each_seam(all_, i, [&](std::int64_t row, std::size_t j, std::int64_t other) {
+        const Components::Band::Row here = all_.bands[i].row(row);
+        const Components::Band::Row there = all_.bands[j].row(other);
+        const std::int32_t* labels_here = labels_ + row * all_.shape[2];
+        const std::int32_t* labels_there = labels_ + other * all_.shape[2];
+        for_each_overlap(there.starts, here.starts, all_.shape[2],
+                         [&](std::int32_t x, std::int32_t, std::int32_t a, std::int32_t b) {
+                           if (labels_here[x] != labels_there[x] || labels_here[x] < 0) return;
+                           const Pair pair{there.piece[a] + all_.bands[j].first_piece,
+                                           here.piece[b] + all_.bands[i].first_piece};
+                           if (equal[i].empty() || equal[i].back() != pair) equal[i].push_back(pair);
+                         });
+      });
+    });
+    for (const auto& pairs : equal) {
+      for (const auto& [a, b] : pairs) all_.sets.unite(a, b);
     }
-    DisjointSets sets(total);
-    for (std::size_t i = 1; i < all_.bands.size(); ++i) {
+    all_.sets.flatten();
+  }
+
+  /// Adds the colours of all components to their sums.
+  void sum_colors(const std::int64_t* label_totals, std::int64_t min_size) {
+    std::vector<std::uint8_t> read(static_cast<std::size_t>(all_.num_pieces()), 1);
+    if (label_totals != nullptr) read = are_read(min_size);
+    const int channels = all_.sums.channels();
+    for_bands(all_, num_threads_, [&](std::size_t i) {
       const Components::Band& band = all_.bands[i];
-      // The rows of which a neighbour, above or in the plane before, may lie in an earlier band.
-      const std::int64_t last =
-          std::min(band.last_row, band.first_row + (shape_[0] > 1 ? shape_[1] : 1));
-      for (std::int64_t row = band.first_row; row < last; ++row) {
-        if (row % shape_[1] != 0) join_with_earlier(sets, i, row, row - 1);
-        if (row >= shape_[1]) join_with_earlier(sets, i, row, row - shape_[1]);
-      }
-    }
-    numbers_.resize(static_cast<std::size_t>(total), -1);
-    for (std::size_t i = 0; i < results_.size(); ++i) {
-      const BandResult& r = results_[i];
-      for (std::int64_t c = 0; c < r.sums.count(); ++c) {
-        if (labels_[r.first[c]] < 0) continue;
-        const auto id = static_cast<std::int32_t>(r.offset + c);
-        const std::int32_t root = sets.find(id);
-        if (root == id) {
-          numbers_[id] = static_cast<std::int32_t>(all_.first.size());
-          all_.first.push_back(r.first[c]);
-        } else {
-          numbers_[id] = numbers_[root];
-        }
-      }
-    }
-    all_.count = static_cast<std::int64_t>(all_.first.size());
-    all_.sums.resize(all_.count);
-    add_up();
-  }
-
-  void join_with_earlier(DisjointSets& sets, std::size_t i, std::int64_t row, std::int64_t other) {
-    if (other >= all_.bands[i].first_row) return;
-    std::size_t j = i - 1;
-    while (all_.bands[j].first_row > other) --j;
-    const Components::Band::Row a = all_.bands[j].row(other);
-    const Components::Band::Row b = all_.bands[i].row(row);
-    for_each_overlap(a.start, a.count, b.start, b.count, static_cast<std::int32_t>(shape_[2]),
-                     [&](std::int32_t x, std::int32_t, std::int64_t ra, std::int64_t rb) {
-                       if (label(row, x) == label(other, x)) {
-                         sets.unite(a.component[ra] + results_[j].offset,
-                                    b.component[rb] + results_[i].offset);
-                       }
-                     });
-  }
-
-  /// Adds the bands' sums to those of the components, and empties them.
-  void add_up() {
-    for (std::size_t i = 0; i < results_.size(); ++i) {
-      RegionSums& from = results_[i].sums;
-      for (std::int64_t c = 0; c < from.count(); ++c) {
-        const std::int32_t to = number(i, static_cast<std::int32_t>(c));
-        if (to >= 0) all_.sums.add(to, from, c);
-      }
-      from = {};
-    }
-  }
-
-  void sum_colors() {
-    const auto label_of = [&](std::int64_t c) { return labels_[all_.first[c]]; };
-    std::vector<std::uint8_t> read(static_cast<std::size_t>(all_.count), 1);
-    if (totals_ != nullptr) {
-      std::int32_t most = -1;
-      for (std::int64_t c = 0; c < all_.count; ++c) most = std::max(most, label_of(c));
-      std::vector<std::int32_t> large(static_cast<std::size_t>(most + 1), 0);
-      const auto is_large = [&](std::int64_t c) { return all_.sums.size[c] >= min_size_; };
-      for (std::int64_t c = 0; c < all_.count; ++c) large[label_of(c)] += is_large(c) ? 1 : 0;
-      for (std::int64_t c = 0; c < all_.count; ++c) {
-        read[c] = is_large(c) && large[label_of(c)] == 1 ? 0 : 1;
-      }
-    }
-
-    for_bands([&](std::size_t i) {
-      const Components::Band& band = all_.bands[i];
-      RegionSums& sums = results_[i].sums;
-      sums.channels = channels_;
-      sums.resize(static_cast<std::int64_t>(results_[i].first.size()));
+      const std::uint8_t* read_here = read.data() + band.first_piece;
       for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
         const Components::Band::Row r = band.row(row);
         for (std::int64_t j = 0; j < r.count; ++j) {
-          const std::int32_t c = r.component[j];
-          const std::int32_t global = number(i, c);
-          if (global < 0 || read[global] == 0) continue;
-          colors_->add(row, r.start[j], j + 1 < r.count ? r.start[j + 1] : shape_[2],
-                       sums.color.data() + std::int64_t{c} * channels_);
+          const std::int32_t piece = r.piece[j];
+          if (piece < 0 || read_here[piece] == 0) continue;
+          colors_->add(row, r.start[j], j + 1 < r.count ? r.start[j + 1] : all_.shape[2],
+                       all_.sums[band.first_piece + piece] + RegionSums::kColor);
         }
       }
     });
-    all_.sums.channels = channels_;
-    all_.sums.resize(all_.count);
-    add_up();
+    for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
+      const std::int32_t root = all_.sets.root(static_cast<std::int32_t>(i));
+      if (root != i) add_color(all_.sums[root] + RegionSums::kColor, all_.sums[i], channels, 1);
+    }
+    if (label_totals == nullptr) return;
 
-    if (totals_ == nullptr) return;
-    std::vector<std::int64_t> remainder;
-    for (std::int64_t c = 0; c < all_.count; ++c) {
-      const auto end = static_cast<std::size_t>(label_of(c) + 1) * channels_;
-      if (remainder.size() < end) {
-        remainder.insert(remainder.end(), totals_ + remainder.size(), totals_ + end);
+    // What was not read is what the label's other components leave of its total.
+    std::vector<std::int64_t> rest(static_cast<std::size_t>((greatest_label() + 1) * channels));
+    std::copy_n(label_totals, rest.size(), rest.data());
+    const auto for_roots = [&](bool that_were_read, auto f) {
+      for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
+        if (all_.is_root(i) && (read[i] != 0) == that_were_read) f(i, &rest[label(i) * channels]);
       }
-      if (read[c] == 0) continue;
-      for (int k = 0; k < channels_; ++k) {
-        remainder[std::int64_t{label_of(c)} * channels_ + k] -= all_.sums.color[c * channels_ + k];
-      }
+    };
+    for_roots(true, [&](std::int64_t i, std::int64_t* of_label) {
+      add_color(of_label, all_.sums[i], channels, -1);
+    });
+    for_roots(false, [&](std::int64_t i, const std::int64_t* of_label) {
+      std::copy_n(of_label, channels, all_.sums[i] + RegionSums::kColor);
+    });
+  }
+
+  static void add_color(std::int64_t* color, const std::int64_t* sums, int channels, int sign) {
+    for (int c = 0; c < channels; ++c) color[c] += sign * sums[RegionSums::kColor + c];
+  }
+
+  std::int32_t label(std::int64_t piece) const { return labels_[all_.first[piece]]; }
+
+  std::int64_t greatest_label() const {
+    std::int32_t most = -1;
+    for (std::int64_t i = 0; i < all_.num_pieces(); ++i) most = std::max(most, label(i));
+    return most;
+  }
+
+  /// The pieces of all components but those that are the only large one of their label.
+  std::vector<std::uint8_t> are_read(std::int64_t min_size) const {
+    const auto is_large = [&](std::int64_t i) {
+      return all_.sums[i][RegionSums::kSize] >= min_size;
+    };
+    std::vector<std::int32_t> large(static_cast<std::size_t>(greatest_label() + 1), 0);
+    for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
+      if (all_.is_root(i) && is_large(i)) ++large[label(i)];
     }
-    for (std::int64_t c = 0; c < all_.count; ++c) {
-      if (read[c] != 0) continue;
-      std::copy_n(&remainder[std::int64_t{label_of(c)} * channels_], channels_,
-                  &all_.sums.color[c * channels_]);
+    std::vector<std::uint8_t> read(static_cast<std::size_t>(all_.num_pieces()));
+    for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
+      const std::int32_t root = all_.sets.root(static_cast<std::int32_t>(i));
+      read[i] = is_large(root) && large[label(i)] == 1 ? 0 : 1;
     }
+    return read;
   }
 
   const std::int32_t* labels_;
-  Extent shape_;
   const ColorSource* colors_;
-  int channels_;
-  const std::int64_t* totals_;
-  std::int64_t min_size_;
   int num_threads_;
   Components all_;
-  std::vector<BandResult> results_;
-  std::vector<std::int32_t> numbers_;
 };
 
 }  // namespace
@@ -312,24 +291,22 @@ class Finder {
 Components find_components(const std::int32_t* labels, const Extent& shape,
                            const ColorSource* colors, const std::int64_t* label_totals,
                            std::int64_t min_size, int num_threads) {
-  return Finder(labels, shape, colors, label_totals, min_size, num_threads).find();
+  return Finder(labels, shape, colors, num_threads).find(label_totals, min_size);
 }
 
 void write_components(const Components& components, const std::vector<std::int32_t>& new_label,
                       std::int32_t outside, std::int32_t* labels, int num_threads) {
-  const auto num_bands = static_cast<std::int64_t>(components.bands.size());
-  parallel_for(num_bands, 1, num_threads, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<std::int32_t> values(static_cast<std::size_t>(components.shape[2]));
-    for (std::int64_t i = begin; i < end; ++i) {
-      const Components::Band& band = components.bands[i];
-      for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
-        const Components::Band::Row r = band.row(row);
-        for (std::int64_t j = 0; j < r.count; ++j) {
-          values[j] = r.component[j] < 0 ? outside : new_label[r.component[j]];
-        }
-        kernels().fill_runs(r.start, values.data(), r.count, components.shape[2],
-                            labels + row * components.shape[2]);
+  const std::int64_t width = components.shape[2];
+  for_bands(components, num_threads, [&](std::size_t i) {
+    const Components::Band& band = components.bands[i];
+    const std::int32_t* labels_here = new_label.data() + band.first_piece;
+    std::vector<std::int32_t> values(static_cast<std::size_t>(width));
+    for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
+      const Components::Band::Row r = band.row(row);
+      for (std::int64_t j = 0; j < r.count; ++j) {
+        values[j] = r.piece[j] < 0 ? outside : labels_here[r.piece[j]];
       }
+      kernels().fill_runs(r.start, values.data(), r.count, width, labels + row * width);
     }
   });
 }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Connected components of a label volume, as runs: stretches of equal labels within a row.
+// Connected components of a label volume, found as runs: stretches of equal labels within a row.
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "cpu/cell_grid.h"
+#include "cpu/disjoint_sets.h"
+#include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
 
@@ -27,51 +32,76 @@ class ColorSource {
 };
 
 /// What is summed over the pixels of each of a number of regions.
-struct RegionSums {
-  int channels = 0;
-  std::vector<std::int64_t> size;   // [regions]
-  std::vector<std::int64_t> color;  // [regions][channels]
-  std::vector<std::int64_t> y;      // [regions]
-  std::vector<std::int64_t> x;      // [regions]
+class RegionSums {
+ public:
+  /// What lies where in the sums of a region; the channels of the colour follow each other.
+  enum Field { kSize, kY, kX, kColor };
 
-  std::int64_t count() const { return static_cast<std::int64_t>(size.size()); }
-  void resize(std::int64_t regions);
+  RegionSums() = default;
+  RegionSums(std::int64_t regions, int channels)
+      : count_(regions),
+        channels_(channels),
+        values_(static_cast<std::size_t>(regions * fields()), 0) {}
+
+  std::int64_t count() const { return count_; }
+  int channels() const { return channels_; }
+  int fields() const { return kColor + channels_; }
+  std::int64_t* operator[](std::int64_t region) { return &values_[region * fields()]; }
+  const std::int64_t* operator[](std::int64_t region) const { return &values_[region * fields()]; }
+
   /// Adds region `from` of `other` to region `to`.
-  void add(std::int64_t to, const RegionSums& other, std::int64_t from);
+  void add(std::int64_t to, const RegionSums& other, std::int64_t from) {
+    std::int64_t* sums = (*this)[to];
+    const std::int64_t* terms = other[from];
+    for (int i = 0; i < fields(); ++i) sums[i] += terms[i];
+  }
+
+ private:
+  std::int64_t count_ = 0;
+  int channels_ = 0;
+  std::vector<std::int64_t> values_;
 };
 
-/// The components of equal non-negative labels, numbered in raster order of their first pixels.
+/// The components of equal non-negative labels. Bands of rows are labelled each by itself: what a
+/// band has of a component is one or more pieces, numbered in raster order of their first pixels,
+/// band after band. A component goes by the least of its pieces.
 struct Components {
-  /// Two runs of different labels, one above (or in the plane before) the other.
-  struct Contact {
-    std::int32_t a, b, length;
-  };
-
   /// The runs of a range of rows. Rows are numbered z * H + y.
   struct Band {
     std::int64_t first_row = 0;
     std::int64_t last_row = 0;
+    std::int32_t first_piece = 0;
+    std::int32_t num_pieces = 0;
+    std::int64_t words = 0;               // of `starts` in a row
     std::vector<std::int64_t> row_begin;  // [rows + 1], indices of runs
     std::vector<std::int32_t> start;      // x of each run
-    std::vector<std::int32_t> component;  // of each run; -1 where the label is negative
-    std::vector<Contact> contacts;        // between rows of the band, of runs that may be fragments
+    std::vector<std::int32_t> piece;      // of each run, from 0; -1 where the label is negative
+    std::vector<std::uint64_t> starts;    // [rows][words], bit x % 64: a run starts at x
 
     struct Row {
       const std::int32_t* start;
-      const std::int32_t* component;
+      const std::int32_t* piece;
+      const std::uint64_t* starts;
       std::int64_t count;
     };
     Row row(std::int64_t r) const {
       const std::int64_t begin = row_begin[r - first_row];
-      return {start.data() + begin, component.data() + begin, row_begin[r - first_row + 1] - begin};
+      return {start.data() + begin, piece.data() + begin, starts.data() + (r - first_row) * words,
+              row_begin[r - first_row + 1] - begin};
     }
   };
 
   Extent shape;
   std::vector<Band> bands;
-  std::int64_t count = 0;
-  RegionSums sums;                  // [count]
-  std::vector<std::int64_t> first;  // [count], flat index of the first pixel
+  DisjointSets sets{0};             // of the pieces; find() and root() take one step
+  RegionSums sums;                  // [pieces], of each component at the least of its pieces
+  std::vector<std::int64_t> first;  // [pieces], flat index of the first pixel
+
+  std::int64_t num_pieces() const { return sets.size(); }
+  /// Whether a piece is what its component goes by.
+  bool is_root(std::int64_t piece) const {
+    return sets.root(static_cast<std::int32_t>(piece)) == piece;
+  }
 };
 
 /// Finds the components of `labels` [D,H,W] under 4- (6-) connectivity. `colors` may be nullptr.
@@ -82,28 +112,63 @@ Components find_components(const std::int32_t* labels, const Extent& shape,
                            const ColorSource* colors, const std::int64_t* label_totals,
                            std::int64_t min_size, int num_threads);
 
-/// Writes new_label[component] to every pixel, `outside` where there is none.
+/// Writes new_label[piece] to every pixel, `outside` where there is none.
 void write_components(const Components& components, const std::vector<std::int32_t>& new_label,
                       std::int32_t outside, std::int32_t* labels, int num_threads);
 
-/// Calls f(x_begin, x_end, index in a, index in b) where the runs of two rows overlap. Free of
-/// branches that depend on where runs end: those are not to be foreseen.
+/// Calls f(x_begin, x_end, run of a, run of b) where the runs of two rows overlap, given where runs
+/// start. Goes from start to start of either, as which of the two comes next is not to be foreseen.
 template <class F>
-inline void for_each_overlap(const std::int32_t* starts_a, std::int64_t num_a,
-                             const std::int32_t* starts_b, std::int64_t num_b, std::int32_t width,
-                             F f) {
-  std::int64_t a = 0;
-  std::int64_t b = 0;
+inline void for_each_overlap(const std::uint64_t* starts_a, const std::uint64_t* starts_b,
+                             std::int64_t width, F f) {
+  std::int32_t a = 0;
+  std::int32_t b = 0;
   std::int32_t x = 0;
-  while (x < width) {
-    const std::int32_t end_a = a + 1 < num_a ? starts_a[a + 1] : width;
-    const std::int32_t end_b = b + 1 < num_b ? starts_b[b + 1] : width;
-    const std::int32_t end = end_a < end_b ? end_a : end_b;
-    f(x, end, a, b);
-    x = end;
-    a += end_a == end ? 1 : 0;
-    b += end_b == end ? 1 : 0;
+  const std::int64_t words = (width + 63) / 64;
+  for (std::int64_t word = 0; word < words; ++word) {
+    const std::uint64_t in_a = starts_a[word];
+    const std::uint64_t in_b = starts_b[word];
+    std::uint64_t rest = in_a | in_b;
+    if (word == 0) rest &= ~std::uint64_t{1};  // both start at 0
+    for (; rest != 0; rest &= rest - 1) {
+      const int bit = std::countr_zero(rest);
+      const auto end = static_cast<std::int32_t>(64 * word + bit);
+      f(x, end, a, b);
+      x = end;
+      a += static_cast<std::int32_t>(in_a >> bit & 1U);
+      b += static_cast<std::int32_t>(in_b >> bit & 1U);
+    }
   }
+  f(x, static_cast<std::int32_t>(width), a, b);
+}
+
+/// Calls f(row, index of an earlier band, row of it) for the rows of band `index` and the rows of
+/// earlier bands that they touch, above them or in the plane before.
+template <class F>
+inline void for_each_seam(const Components& components, std::size_t index, F f) {
+  const std::int64_t height = components.shape[1];
+  const Components::Band& band = components.bands[index];
+  const std::int64_t last =
+      std::min(band.last_row, band.first_row + (components.shape[0] > 1 ? height : 1));
+  const auto visit = [&](std::int64_t row, std::int64_t other) {
+    if (other >= band.first_row) return;
+    std::size_t j = index - 1;
+    while (components.bands[j].first_row > other) --j;
+    f(row, j, other);
+  };
+  for (std::int64_t row = band.first_row; row < last; ++row) {
+    if (row % height != 0) visit(row, row - 1);
+    if (row >= height) visit(row, row - height);
+  }
+}
+
+/// Calls f(index of a band) for every band, on threads.
+template <class F>
+inline void for_bands(const Components& components, int num_threads, F f) {
+  parallel_for(static_cast<std::int64_t>(components.bands.size()), 1, num_threads,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t i = begin; i < end; ++i) f(static_cast<std::size_t>(i));
+               });
 }
 
 }  // namespace superpix::cpu

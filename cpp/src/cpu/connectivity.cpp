@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/connectivity.h"
 
-#include <numeric>
-
 #include "cpu/merge.h"
 #include "cpu/split.h"
 
@@ -16,23 +14,22 @@ RegionSums enforce_connectivity(std::int32_t* labels, const Extent& shape,
     // The totals were those of other labels.
     components = find_components(labels, shape, colors, nullptr, params.min_size, num_threads);
   }
-  std::vector<std::int32_t> roots(static_cast<std::size_t>(components.count));
   if (params.min_size > 1) {
     const double unit = colors != nullptr ? colors->unit() : 0.0;
-    roots = merge_fragments(components, params.min_size, unit, kappa, num_threads);
-  } else {
-    std::iota(roots.begin(), roots.end(), 0);
+    merge_fragments(components, params.min_size, unit, kappa, num_threads);
   }
-  // A root is the least of its set, so it has its number before the others ask for it.
-  std::vector<std::int32_t> number(roots.size());
+  // A component goes by the least of its pieces, which has its number before the others ask for it.
+  std::vector<std::int32_t> number(static_cast<std::size_t>(components.num_pieces()));
   std::int32_t count = 0;
-  for (std::int64_t c = 0; c < components.count; ++c) {
-    number[c] = roots[c] == c ? count++ : number[roots[c]];
+  for (std::int64_t i = 0; i < components.num_pieces(); ++i) {
+    number[i] = components.is_root(i)
+                    ? count++
+                    : number[components.sets.root(static_cast<std::int32_t>(i))];
   }
-  RegionSums sums;
-  sums.channels = components.sums.channels;
-  sums.resize(count);
-  for (std::int64_t c = 0; c < components.count; ++c) sums.add(number[c], components.sums, c);
+  RegionSums sums(count, components.sums.channels());
+  for (std::int64_t i = 0; i < components.num_pieces(); ++i) {
+    if (components.is_root(i)) sums.add(number[i], components.sums, i);
+  }
   for (std::int32_t& n : number) n += params.start_label;
   write_components(components, number, params.start_label - 1, labels, num_threads);
   return sums;

@@ -14,6 +14,17 @@ class DisjointSets {
     for (std::int64_t i = 0; i < n; ++i) parent_[i] = static_cast<std::int32_t>(i);
   }
 
+  /// Adds a member, a set of its own.
+  std::int32_t add() {
+    parent_.push_back(static_cast<std::int32_t>(parent_.size()));
+    return parent_.back();
+  }
+
+  /// Makes root() one step for every member, until the next union.
+  void flatten() {
+    for (std::int32_t& parent : parent_) parent = parent_[parent];  // less ones are done by then
+  }
+
   std::int64_t size() const { return static_cast<std::int64_t>(parent_.size()); }
 
   std::int32_t find(std::int32_t i) {

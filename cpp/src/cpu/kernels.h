@@ -131,9 +131,10 @@ struct Kernels {
   /// and `below` are nullptr at the edge of the image. bits has (n + 63) / 64 words.
   void (*find_borders)(const std::int32_t* row, const std::int32_t* above,
                        const std::int32_t* below, std::int64_t n, std::uint64_t* bits);
-  /// Starts of the runs of equal labels in a row, 0 among them; returns how many. starts has room
-  /// for n + 16.
-  std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts);
+  /// Starts of the runs of equal labels in a row, 0 among them, also as bits x % 64 of bits[x / 64];
+  /// returns how many. starts has room for n, bits for (n + 63) / 64 words.
+  std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts,
+                            std::uint64_t* bits);
   /// out[x] = values[i] for x in run i; starts as find_runs() gives them for n pixels.
   void (*fill_runs)(const std::int32_t* starts, const std::int32_t* values, std::int64_t count,
                     std::int64_t n, std::int32_t* out);

@@ -12,20 +12,22 @@ void labels_from_slots(const std::uint8_t* slots, std::int64_t n, const std::int
   for (std::int64_t i = 0; i < n; ++i) out[i] = table[slots[i]];
 }
 
+/// Sets bits from x on, of which there are at most 16.
+inline void set_bits(std::uint64_t* out, std::int64_t x, std::uint64_t b) {
+  out[x / 64] |= b << (x % 64);
+  if (x % 64 > 64 - kLanes && b >> (64 - x % 64) != 0) out[x / 64 + 1] |= b >> (64 - x % 64);
+}
+
 void find_borders(const std::int32_t* row, const std::int32_t* above, const std::int32_t* below,
                   std::int64_t n, std::uint64_t* out) {
   if (above == nullptr) above = row;
   if (below == nullptr) below = row;
   for (std::int64_t word = 0; word < (n + 63) / 64; ++word) out[word] = 0;
-  const auto set = [&](std::int64_t x, std::uint64_t b) {
-    out[x / 64] |= b << (x % 64);
-    if (x % 64 > 64 - kLanes && b >> (64 - x % 64) != 0) out[x / 64 + 1] |= b >> (64 - x % 64);
-  };
   const auto scalar = [&](std::int64_t x) {
     const std::int32_t l = row[x];
     const bool differs = above[x] != l || below[x] != l || (x > 0 && row[x - 1] != l) ||
                          (x + 1 < n && row[x + 1] != l);
-    if (differs) set(x, 1);
+    if (differs) set_bits(out, x, 1);
   };
   if (n == 0) return;
   scalar(0);
@@ -35,25 +37,24 @@ void find_borders(const std::int32_t* row, const std::int32_t* above, const std:
     const std::uint32_t same =
         bits(equal(here, load(row + x - 1))) & bits(equal(here, load(row + x + 1))) &
         bits(equal(here, load(above + x))) & bits(equal(here, load(below + x)));
-    if (const std::uint32_t differs = ~same & 0xffffU; differs != 0) set(x, differs);
+    if (const std::uint32_t differs = ~same & 0xffffU; differs != 0) set_bits(out, x, differs);
   }
   for (; x < n; ++x) scalar(x);
 }
 
-std::int64_t find_runs(const std::int32_t* row, std::int64_t n, std::int32_t* starts) {
+std::int64_t find_runs(const std::int32_t* row, std::int64_t n, std::int32_t* starts,
+                       std::uint64_t* out) {
   if (n == 0) return 0;
-  std::int64_t count = 0;
-  starts[count++] = 0;
+  for (std::int64_t word = 0; word < (n + 63) / 64; ++word) out[word] = 0;
+  out[0] = 1;
   std::int64_t i = 1;
-  for (; i + kLanes <= n; i += kLanes) {
-    std::uint32_t borders = differs_from_left(row + i);
-    while (borders != 0) {
-      starts[count++] = static_cast<std::int32_t>(i) + lowest_bit(borders);
-      borders &= borders - 1;
+  for (; i + kLanes <= n; i += kLanes) set_bits(out, i, differs_from_left(row + i));
+  for (; i < n; ++i) set_bits(out, i, row[i] != row[i - 1] ? 1 : 0);
+  std::int64_t count = 0;
+  for (std::int64_t word = 0; word < (n + 63) / 64; ++word) {
+    for (std::uint64_t rest = out[word]; rest != 0; rest &= rest - 1) {
+      starts[count++] = static_cast<std::int32_t>(64 * word + lowest_bit(rest));
     }
-  }
-  for (; i < n; ++i) {
-    if (row[i] != row[i - 1]) starts[count++] = static_cast<std::int32_t>(i);
   }
   return count;
 }

@@ -3,170 +3,105 @@
 
 #include <algorithm>
 #include <bit>
-#include <utility>
 
-#include "cpu/disjoint_sets.h"
+#include "cpu/contacts.h"
 #include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
 namespace {
-
-/// A border of a fragment: it touches `neighbor` along `length` pixel edges (pixel faces).
-struct Border {
-  std::int32_t fragment, neighbor, length;
-};
-
-/// Collects the borders of the fragments in one band, those with rows of earlier bands among them.
-class BorderFinder {
- public:
-  BorderFinder(const Components& components, const std::vector<std::uint8_t>& small)
-      : components_(components), small_(small) {}
-
-  std::vector<Border> find(std::size_t band_index) {
-    const Components::Band& band = components_.bands[band_index];
-    for (const Components::Contact& c : band.contacts) {
-      note(band.component[c.a], band.component[c.b], c.length);
-    }
-    for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
-      const Components::Band::Row r = band.row(row);
-      for (std::int64_t i = 1; i < r.count; ++i) note(r.component[i - 1], r.component[i], 1);
-    }
-    const std::int64_t height = components_.shape[1];
-    const std::int64_t last =
-        std::min(band.last_row, band.first_row + (components_.shape[0] > 1 ? height : 1));
-    for (std::int64_t row = band.first_row; row < last; ++row) {
-      if (row % height != 0) compare_with_earlier(band_index, row, row - 1);
-      if (row >= height) compare_with_earlier(band_index, row, row - height);
-    }
-    return std::move(borders_);
-  }
-
- private:
-  void compare_with_earlier(std::size_t band_index, std::int64_t row, std::int64_t other) {
-    if (other >= components_.bands[band_index].first_row) return;
-    std::size_t j = band_index;
-    while (components_.bands[j].first_row > other) --j;
-    const Components::Band::Row here = components_.bands[band_index].row(row);
-    const Components::Band::Row there = components_.bands[j].row(other);
-    for_each_overlap(here.start, here.count, there.start, there.count,
-                     static_cast<std::int32_t>(components_.shape[2]),
-                     [&](std::int32_t x, std::int32_t end, std::int64_t a, std::int64_t b) {
-                       note(here.component[a], there.component[b], end - x);
-                     });
-  }
-
-  void note(std::int32_t p, std::int32_t q, std::int32_t length) {
-    if (p == q || p < 0 || q < 0) return;
-    if (small_[p] != 0) borders_.push_back({p, q, length});
-    if (small_[q] != 0) borders_.push_back({q, p, length});
-  }
-
-  const Components& components_;
-  const std::vector<std::uint8_t>& small_;
-  std::vector<Border> borders_;
-};
 
 /// Rounds in which all fragments below a limit pick at once. The limit doubles until min_size: "the
 /// smallest first" without a queue, so that threads can share the picking. A fragment that picked
 /// is part of at least twice the old limit, so that each limit needs but one round.
 class Merger {
  public:
-  Merger(const Components& components, const std::vector<std::vector<Border>>& borders,
-         std::int64_t min_size, double unit, double kappa, int num_threads)
-      : min_size_(min_size),
+  Merger(Components& components, const Contacts& contacts, std::int64_t min_size, double unit,
+         double kappa, int num_threads)
+      : sums_(components.sums),
+        sets_(components.sets),
+        contacts_(contacts),
+        min_size_(min_size),
         squared_unit_(unit * unit),
         kappa_(kappa),
         num_threads_(num_threads),
-        channels_(components.sums.channels),
-        sums_(static_cast<std::size_t>(components.count * (channels_ + 1))),
-        parts_(static_cast<std::size_t>(components.count)),
-        sets_(components.count) {
-    for (std::int64_t c = 0; c < components.count; ++c) {
-      std::int64_t* to = sums(static_cast<std::int32_t>(c));
-      *to = components.sums.size[c];
-      std::copy_n(components.sums.color.data() + c * channels_, channels_, to + 1);
-      parts_[c].last = static_cast<std::int32_t>(c);
-      queue(static_cast<std::int32_t>(c));
+        channels_(sums_.channels()),
+        means_(static_cast<std::size_t>(sums_.count() * (channels_ + 1))),
+        parts_(static_cast<std::size_t>(sums_.count())),
+        queued_(parts_.size(), kNever) {
+    list_parts();
+    for (std::int32_t i = 0; i < num_pieces(); ++i) {
+      if (components.is_root(i)) queue(i);
     }
-    lay_out(borders);
   }
 
-  std::vector<std::int32_t> run() {
-    std::vector<std::int32_t> merged;
-    for (std::size_t i = 0; i < by_size_.size(); ++i) {
+  void run() {
+    for (std::uint8_t i = 0; i < by_size_.size(); ++i) {
       pick(i);
-      merged.clear();
-      for (std::size_t j = 0; j < picks_.size(); ++j) {
-        if (picks_[j] >= 0) unite(by_size_[i][j], picks_[j]);
+      const std::vector<std::int32_t> fragments = std::move(by_size_[i]);
+      for (std::size_t j = 0; j < fragments.size(); ++j) {
+        if (picks_[j] >= 0) unite(fragments[j], picks_[j]);
       }
-      for (std::size_t j = 0; j < picks_.size(); ++j) {
-        if (picks_[j] >= 0) merged.push_back(sets_.find(by_size_[i][j]));
+      for (std::size_t j = 0; j < fragments.size(); ++j) {
+        if (picks_[j] >= 0) queue(sets_.find(fragments[j]));
       }
-      std::sort(merged.begin(), merged.end());
-      merged.erase(std::unique(merged.begin(), merged.end()), merged.end());
-      for (const std::int32_t root : merged) queue(root);
     }
-    std::vector<std::int32_t> roots(parts_.size());
-    for (std::size_t i = 0; i < roots.size(); ++i) {
-      roots[i] = sets_.find(static_cast<std::int32_t>(i));
-    }
-    return roots;
+    sets_.flatten();
   }
 
  private:
-  struct Contact {
-    std::int32_t neighbor, length;
-  };
-  /// A component as part of what a root is made of: a root has a list of them, itself the first,
-  /// as long as it is a fragment.
+  /// A piece as part of what a root is made of: a root has a list of them, itself the first, as
+  /// long as it is a fragment.
   struct Part {
     std::int32_t next = -1;
-    std::int32_t last;  // of the list, at its root
+    std::int32_t last = -1;  // of the list, at its root
   };
   struct Shared {
     std::int32_t neighbor;
     std::int64_t length;
   };
+  static constexpr std::uint8_t kNever = 64;
 
-  std::int64_t* sums(std::int32_t c) { return &sums_[std::int64_t{c} * (channels_ + 1)]; }
-  const std::int64_t* sums(std::int32_t c) const {
-    return &sums_[std::int64_t{c} * (channels_ + 1)];
-  }
+  std::int32_t num_pieces() const { return static_cast<std::int32_t>(sums_.count()); }
+  std::int64_t size(std::int32_t root) const { return sums_[root][RegionSums::kSize]; }
 
-  /// Puts the contacts of each fragment side by side: they are read again and again.
-  void lay_out(const std::vector<std::vector<Border>>& borders) {
-    begin_.assign(parts_.size() + 1, 0);
-    for (const auto& list : borders) {
-      for (const Border& border : list) ++begin_[border.fragment + 1];
-    }
-    for (std::size_t i = 1; i < begin_.size(); ++i) begin_[i] += begin_[i - 1];
-    contacts_.resize(static_cast<std::size_t>(begin_.back()));
-    std::vector<std::int64_t> next(begin_.begin(), begin_.end() - 1);
-    for (const auto& list : borders) {
-      for (const Border& border : list) {
-        contacts_[next[border.fragment]++] = {border.neighbor, border.length};
-      }
+  void list_parts() {
+    for (std::int32_t i = 0; i < num_pieces(); ++i) parts_[i].last = i;
+    for (std::int32_t i = 0; i < num_pieces(); ++i) {
+      const std::int32_t root = sets_.root(i);
+      if (root != i && size(root) < min_size_) append(root, i);
     }
   }
 
-  static constexpr std::size_t kNever = 64;
+  void append(std::int32_t root, std::int32_t list) {
+    parts_[parts_[root].last].next = list;
+    parts_[root].last = parts_[list].last;
+  }
 
   /// The round in which a root picks: i for fragments of [2^i, 2^(i+1)) pixels.
-  std::size_t round_of(std::int32_t root) const {
-    const std::int64_t size = *sums(root);
-    if (size >= min_size_) return kNever;
-    return static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(size)) - 1);
+  std::uint8_t round_of(std::int32_t root) const {
+    if (size(root) >= min_size_) return kNever;
+    return static_cast<std::uint8_t>(std::bit_width(static_cast<std::uint64_t>(size(root))) - 1);
   }
 
+  /// Takes the means of a root anew, and lets it wait for its round.
   void queue(std::int32_t root) {
-    const std::size_t i = round_of(root);
+    const std::int64_t* sums = sums_[root];
+    double* mean = &means_[std::int64_t{root} * (channels_ + 1)];
+    mean[0] = static_cast<double>(sums[RegionSums::kSize]);
+    const double scale = 1.0 / mean[0];
+    for (int c = 0; c < channels_; ++c) {
+      mean[1 + c] = static_cast<double>(sums[RegionSums::kColor + c]) * scale;
+    }
+    const std::uint8_t i = round_of(root);
+    if (i == queued_[root]) return;
+    queued_[root] = i;
     if (i == kNever) return;
-    if (i >= by_size_.size()) by_size_.resize(i + 1);
+    if (i >= by_size_.size()) by_size_.resize(i + std::size_t{1});
     by_size_[i].push_back(root);
   }
 
   /// For each fragment of a round, the neighbour that costs least; -1 for none.
-  void pick(std::size_t i) {
+  void pick(std::uint8_t i) {
     const std::vector<std::int32_t>& fragments = by_size_[i];
     picks_.resize(fragments.size());
     parallel_for(static_cast<std::int64_t>(fragments.size()), 256, num_threads_,
@@ -175,7 +110,7 @@ class Merger {
                    for (std::int64_t j = begin; j < end; ++j) {
                      // It may have grown, or be part of another, since it was queued.
                      const std::int32_t fragment = fragments[j];
-                     const bool waits = sets_.root(fragment) == fragment && round_of(fragment) == i;
+                     const bool waits = sets_.root(fragment) == fragment && queued_[fragment] == i;
                      picks_[j] = waits ? best_neighbor(fragment, shared) : -1;
                    }
                  });
@@ -184,10 +119,15 @@ class Merger {
   std::int32_t best_neighbor(std::int32_t fragment, std::vector<Shared>& shared) const {
     shared.clear();
     for (std::int32_t part = fragment; part >= 0; part = parts_[part].next) {
-      for (std::int64_t i = begin_[part]; i < begin_[part + 1]; ++i) {
-        const std::int32_t neighbor = sets_.root(contacts_[i].neighbor);
-        if (neighbor != fragment) shared.push_back({neighbor, contacts_[i].length});
-      }
+      contacts_.for_each(part, [&](std::int32_t piece, std::int32_t length) {
+        const std::int32_t neighbor = sets_.root(piece);
+        if (neighbor == fragment) return;
+        if (!shared.empty() && shared.back().neighbor == neighbor) {
+          shared.back().length += length;
+        } else {
+          shared.push_back({neighbor, length});
+        }
+      });
     }
     // The border with a neighbour may be in pieces: bring them together.
     const auto lower = [](const Shared& a, const Shared& b) { return a.neighbor < b.neighbor; };
@@ -213,60 +153,51 @@ class Merger {
     if (!sets_.unite(a, b)) return;
     const std::int32_t kept = std::min(a, b);
     const std::int32_t gone = std::max(a, b);
-    for (int i = 0; i <= channels_; ++i) sums(kept)[i] += sums(gone)[i];
+    sums_.add(kept, sums_, gone);
     // What is large enough needs no list any more.
-    if (*sums(kept) >= min_size_) return;
-    parts_[parts_[kept].last].next = gone;
-    parts_[kept].last = parts_[gone].last;
+    if (size(kept) < min_size_) append(kept, gone);
   }
 
   double cost(std::int32_t a, std::int32_t b, std::int64_t border) const {
-    const std::int64_t* sums_a = sums(a);
-    const std::int64_t* sums_b = sums(b);
-    const auto s = static_cast<double>(*sums_a);
-    const auto t = static_cast<double>(*sums_b);
-    const double one_over_s = 1.0 / s;
-    const double one_over_t = 1.0 / t;
+    const double* mean_a = &means_[std::int64_t{a} * (channels_ + 1)];
+    const double* mean_b = &means_[std::int64_t{b} * (channels_ + 1)];
     double difference = 0.0;
     for (int c = 1; c <= channels_; ++c) {
-      const double d =
-          static_cast<double>(sums_a[c]) * one_over_s - static_cast<double>(sums_b[c]) * one_over_t;
+      const double d = mean_a[c] - mean_b[c];
       difference += d * d;
     }
+    const double s = mean_a[0];
+    const double t = mean_b[0];
     return (kappa_ + difference * squared_unit_) * (s * t) /
            ((s + t) * static_cast<double>(border));
   }
 
+  RegionSums& sums_;
+  DisjointSets& sets_;
+  const Contacts& contacts_;
   std::int64_t min_size_;
   double squared_unit_;
   double kappa_;
   int num_threads_;
   int channels_;
-  std::vector<std::int64_t> sums_;   // [components][size, color], of sets at their roots
-  std::vector<Part> parts_;          // [components]
-  std::vector<std::int64_t> begin_;  // [components + 1], of each component's contacts
-  std::vector<Contact> contacts_;
-  DisjointSets sets_;
+  std::vector<double> means_;         // [pieces][size, color], at roots
+  std::vector<Part> parts_;           // [pieces]
+  std::vector<std::uint8_t> queued_;  // [pieces], the round that a root waits for
   std::vector<std::vector<std::int32_t>> by_size_;  // fragments waiting for each round
   std::vector<std::int32_t> picks_;                 // of by_size_ of the current round
 };
 
 }  // namespace
 
-std::vector<std::int32_t> merge_fragments(const Components& components, std::int64_t min_size,
-                                          double unit, double kappa, int num_threads) {
-  std::vector<std::uint8_t> small(static_cast<std::size_t>(components.count));
-  for (std::int64_t c = 0; c < components.count; ++c) {
-    small[c] = components.sums.size[c] < min_size ? 1 : 0;
+void merge_fragments(Components& components, std::int64_t min_size, double unit, double kappa,
+                     int num_threads) {
+  std::vector<std::uint8_t> small(static_cast<std::size_t>(components.num_pieces()));
+  for (std::size_t i = 0; i < small.size(); ++i) {
+    const std::int32_t root = components.sets.root(static_cast<std::int32_t>(i));
+    small[i] = components.sums[root][RegionSums::kSize] < min_size ? 1 : 0;
   }
-  std::vector<std::vector<Border>> borders(components.bands.size());
-  parallel_for(static_cast<std::int64_t>(borders.size()), 1, num_threads,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = begin; i < end; ++i) {
-                   borders[i] = BorderFinder(components, small).find(static_cast<std::size_t>(i));
-                 }
-               });
-  return Merger(components, borders, min_size, unit, kappa, num_threads).run();
+  const Contacts contacts(components, small, num_threads);
+  Merger(components, contacts, min_size, unit, kappa, num_threads).run();
 }
 
 }  // namespace superpix::cpu

@@ -88,14 +88,14 @@ class Refiner {
   /// Means of colour, then of y and x.
   void take_means() {
     for (std::int64_t k = 0; k < sums_.count(); ++k) {
-      const double scale = 1.0 / static_cast<double>(sums_.size[k]);
+      const double scale = 1.0 / static_cast<double>(sums_[k][RegionSums::kSize]);
       float* to = &means_[k * fields_];
       for (int c = 0; c < channels_; ++c) {
-        to[c] = static_cast<float>(static_cast<double>(sums_.color[k * channels_ + c]) * scale *
+        to[c] = static_cast<float>(static_cast<double>(sums_[k][RegionSums::kColor + c]) * scale *
                                    colors_.unit());
       }
-      to[channels_] = static_cast<float>(static_cast<double>(sums_.y[k]) * scale);
-      to[channels_ + 1] = static_cast<float>(static_cast<double>(sums_.x[k]) * scale);
+      to[channels_] = static_cast<float>(static_cast<double>(sums_[k][RegionSums::kY]) * scale);
+      to[channels_ + 1] = static_cast<float>(static_cast<double>(sums_[k][RegionSums::kX]) * scale);
     }
   }
 
@@ -104,13 +104,13 @@ class Refiner {
   void settle() {
     for (std::vector<BorderChange>& piece : changes_) {
       for (const BorderChange& change : piece) {
-        std::int64_t& size = sums_.size[change.from - start_label_];
+        std::int64_t& size = sums_[change.from - start_label_][RegionSums::kSize];
         if (size <= min_size_) {
           labels_[change.y * width_ + change.x] = change.from;
           continue;
         }
         --size;
-        ++sums_.size[change.to - start_label_];
+        ++sums_[change.to - start_label_][RegionSums::kSize];
         settled_.push_back(change);
       }
       piece.clear();
@@ -121,9 +121,9 @@ class Refiner {
     colors_.read(change.y, change.x, pixel);
     const auto add = [&](std::int32_t label, int sign) {
       const std::int64_t k = label - start_label_;
-      for (int c = 0; c < channels_; ++c) sums_.color[k * channels_ + c] += sign * pixel[c];
-      sums_.y[k] += sign * change.y;
-      sums_.x[k] += sign * change.x;
+      for (int c = 0; c < channels_; ++c) sums_[k][RegionSums::kColor + c] += sign * pixel[c];
+      sums_[k][RegionSums::kY] += sign * change.y;
+      sums_[k][RegionSums::kX] += sign * change.x;
     };
     add(change.from, -1);
     add(change.to, 1);

@@ -7,27 +7,31 @@
 namespace superpix::cpu {
 
 bool split_components(const Components& components, std::int64_t max_size, std::int32_t* labels) {
-  const bool any = std::any_of(components.sums.size.begin(), components.sums.size.end(),
-                               [&](std::int64_t size) { return size > max_size; });
-  if (!any) return false;
+  std::vector<std::int32_t> large;
+  for (std::int64_t i = 0; i < components.num_pieces(); ++i) {
+    if (components.is_root(i) && components.sums[i][RegionSums::kSize] > max_size) {
+      large.push_back(static_cast<std::int32_t>(i));
+    }
+  }
+  if (large.empty()) return false;
 
   const Extent& shape = components.shape;
   const std::int64_t plane = shape[1] * shape[2];
-  std::vector<std::int32_t> own_label(static_cast<std::size_t>(components.count));
-  for (std::int64_t c = 0; c < components.count; ++c) own_label[c] = static_cast<std::int32_t>(c);
+  std::vector<std::int32_t> own_label(static_cast<std::size_t>(components.num_pieces()));
+  for (std::size_t i = 0; i < own_label.size(); ++i) {
+    own_label[i] = components.sets.root(static_cast<std::int32_t>(i));
+  }
   write_components(components, own_label, -1, labels, 1);
 
-  auto next_label = static_cast<std::int32_t>(components.count);
+  auto next_label = static_cast<std::int32_t>(components.num_pieces());
   std::vector<std::int64_t> flooded;
-  for (std::int64_t c = 0; c < components.count; ++c) {
-    const std::int64_t size = components.sums.size[c];
-    if (size <= max_size) continue;
+  for (const std::int32_t old_label : large) {
+    const std::int64_t size = components.sums[old_label][RegionSums::kSize];
     const std::int64_t parts = (size + max_size - 1) / max_size;
     const std::int64_t part_size = (size + parts - 1) / parts;
-    const auto old_label = static_cast<std::int32_t>(c);
     // What a part leaves over may be in pieces; a pixel next to the part is tried as the next
     // start.
-    std::deque<std::int64_t> starts{components.first[c]};
+    std::deque<std::int64_t> starts{components.first[old_label]};
     while (!starts.empty()) {
       const std::int64_t start = starts.front();
       starts.pop_front();
