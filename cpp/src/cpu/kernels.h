@@ -16,21 +16,25 @@ struct LabQuantization {
   float chroma_scale;
 };
 
-/// A cluster as the integer kernel wants it: the score of a pixel is the int32
-///     lightness * L + a * a' + b * b' + x * X + y * Y + bias,
-/// each pair of products being one multiply-add instruction. Every product is a multiple of 16, so
-/// that the low four bits of the bias come out untouched: they hold 15 - slot, and the maximum over
-/// candidates is at once the least distance, the lowest slot among equals, and that slot.
-struct IntegerCandidate {
-  std::int32_t la;    // int16 pair
-  std::int32_t b;     // int16 pair, the high half 0
-  std::int32_t xy;    // int16 pair
-  std::int32_t bias;  // -|cluster|^2 / 2, rounded to a multiple of 16, + 15 - slot
+/// The clusters of the integer path. Around the grid there is a border of cells without clusters, so
+/// that every cell has nine neighbours. Arrays are [rows of cells + 2][columns of cells + 2].
+struct IntegerClusters {
+  const std::int32_t* la;         // int16 pair, multiples of 16
+  const std::int32_t* b;          // int16 pair, the high half 0; a multiple of 16
+  const std::int32_t* half_norm;  // |colour|^2 / 2; -1 where there is no cluster
+  const std::int32_t* y;          // in 1 / kPositionStep pixels
+  const std::int32_t* x;
+  std::int32_t stride;           // from one row of cells to the next
+  float weight_y, weight_x;      // position -> weighted int16 position
+  float position_norm_y, position_norm_x;  // weighted position, squared -> half the squared norm
 };
 
-/// What a cell gives to one of its candidates.
-struct IntegerSums {
-  std::int64_t lightness, a, b, x, y, count;
+inline constexpr std::int32_t kPositionStep = 8;
+
+/// What a cell gives to one of its candidates, in the order in which kernels have a pixel's values
+/// in a register.
+struct alignas(64) IntegerSums {
+  std::int64_t lightness, a, x, y, b, count, unused[2];
 };
 
 inline constexpr int kLowBits = 15;
@@ -45,8 +49,9 @@ struct IntegerCell {
   const std::int16_t* b;   // [n]
   const std::int16_t* xy;  // [n][2], in units that make every product a multiple of 16
   std::uint8_t* codes;     // in and out: [n rounded up to 64]
-  const IntegerCandidate* candidates;
-  int num_candidates;
+  const IntegerClusters* clusters;
+  std::int32_t index;               // of the cell's own cluster
+  std::int32_t corner_y, corner_x;  // as clusters' positions
   IntegerSums* sums;  // in and out: [9], by slot, kept equal to the sums over the members
 };
 

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <map>
 #include <vector>
 
@@ -17,24 +16,14 @@
 namespace superpix::cpu {
 namespace {
 
-constexpr std::int64_t kColorStep = 16;    // cluster colours are multiples of it (kernels.h)
-constexpr std::int64_t kPositionStep = 8;  // cluster positions count in 1/8 pixels
+constexpr std::int64_t kColorStep = 16;  // cluster colours are multiples of it (kernels.h)
 
-std::int64_t floor_divide(std::int64_t a, std::int64_t b) {  // b > 0
-  return a / b - (a % b < 0 ? 1 : 0);
-}
-
-std::int32_t nearest(double x) { return static_cast<std::int32_t>(x + (x < 0 ? -0.5 : 0.5)); }
-
-struct Cluster {
-  std::int32_t lightness = 0, a = 0, b = 0;  // multiples of kColorStep
-  std::int32_t y = 0, x = 0;                 // in 1 / kPositionStep pixels
-  bool operator==(const Cluster&) const = default;
-};
-
-std::int32_t color_mean(std::int64_t sum, std::int64_t n) {
-  return static_cast<std::int32_t>(kColorStep *
-                                   floor_divide(2 * sum + n * kColorStep, 2 * n * kColorStep));
+/// sum / n to the nearest multiple of `step`, which divides the numbers that are added up so that
+/// the quotient stays below 2^20.
+std::int32_t nearest_multiple(std::int64_t sum, double one_over_n, std::int32_t step) {
+  constexpr std::int32_t kPositive = 1 << 20;  // truncation is floor from here on
+  const double steps = static_cast<double>(sum) * one_over_n / step;
+  return step * (static_cast<std::int32_t>(steps + (kPositive + 0.5)) - kPositive);
 }
 
 class Clustering {
@@ -42,31 +31,50 @@ class Clustering {
   Clustering(const IntegerImage& image, const IntegerScale& scale, int num_threads)
       : image_(image),
         grid_(image.grid),
-        scale_(scale),
-        axis_y_(scale.weight_y, scale.unit),
-        axis_x_(scale.weight_x, scale.unit),
+        unit_(scale.unit),
         num_threads_(num_threads),
+        stride_(grid_.cells()[2] + 2),
         codes_(grid_.num_pixels() + 128 * grid_.num_cells()),
-        sums_(static_cast<std::size_t>(9 * grid_.num_cells())),
-        clusters_(static_cast<std::size_t>(grid_.num_cells())),
-        moved_(clusters_.size(), 1),
-        changed_(clusters_.size(), 1) {
-    boxes_.reserve(clusters_.size());
+        sums_(9 * num_padded()),
+        la_(num_padded()),
+        b_(num_padded()),
+        half_norm_(num_padded(), -1),
+        y_(num_padded()),
+        x_(num_padded()),
+        moved_(num_padded()),
+        changed_(num_padded()) {
+    boxes_.reserve(static_cast<std::size_t>(grid_.num_cells()));
     for (std::int64_t cell = 0; cell < grid_.num_cells(); ++cell) boxes_.push_back(grid_.box(cell));
     make_positions();
+    const auto weight = [&](double pixel_weight) {
+      return static_cast<float>(pixel_weight / (unit_ * static_cast<double>(kPositionStep)));
+    };
+    const auto norm = [&](double pixel_weight) {
+      return static_cast<float>(0.5 * unit_ * static_cast<double>(unit_) / pixel_weight);
+    };
+    clusters_ = {la_.data(),
+                 b_.data(),
+                 half_norm_.data(),
+                 y_.data(),
+                 x_.data(),
+                 static_cast<std::int32_t>(stride_),
+                 weight(scale.weight_y),
+                 weight(scale.weight_x),
+                 norm(scale.weight_y),
+                 norm(scale.weight_x)};
   }
 
   /// Every cluster starts as the mean of its cell.
   void start() {
     for_cells([&](std::int64_t cell) {
       kernels_.start_integer_cell(kernel_cell(cell), grid_.own_slot());
+      changed_[padded(cell)] = 1;
     });
     update();
-    std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
   }
 
   void perturb() {
-    for (std::int64_t k = 0; k < grid_.num_cells(); ++k) move_to_lowest_gradient(clusters_[k]);
+    for (std::int64_t cell = 0; cell < grid_.num_cells(); ++cell) move_to_lowest_gradient(cell);
   }
 
   void iterate() {
@@ -76,17 +84,8 @@ class Clustering {
 
   void assign() {
     for_cells([&](std::int64_t cell) {
-      IntegerCandidate candidates[9];
-      IntegerCell c = kernel_cell(cell);
-      c.candidates = candidates;
-      c.num_candidates = 0;
-      const CellGrid::Box& box = boxes_[cell];
-      bool any_moved = false;
-      grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
-        any_moved |= moved_[k] != 0;
-        candidates[c.num_candidates++] = candidate(clusters_[k], box, slot);
-      });
-      changed_[cell] = any_moved && kernels_.assign_integer_cell(c) ? 1 : 0;
+      const std::int64_t k = padded(cell);
+      changed_[k] = any_around(moved_, k) && kernels_.assign_integer_cell(kernel_cell(cell)) ? 1 : 0;
     });
   }
 
@@ -114,26 +113,32 @@ class Clustering {
 
   /// Sums of L, a, b over the pixels of each cluster.
   std::vector<std::int64_t> color_totals() const {
-    std::vector<std::int64_t> totals(static_cast<std::size_t>(3 * grid_.num_cells()), 0);
-    for (std::int64_t k = 0; k < grid_.num_cells(); ++k) {
-      grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
-        const IntegerSums& s = given_by(cell, slot);
-        totals[3 * k] += s.lightness;
-        totals[3 * k + 1] += s.a;
-        totals[3 * k + 2] += s.b;
-      });
+    std::vector<std::int64_t> totals;
+    totals.reserve(static_cast<std::size_t>(3 * grid_.num_cells()));
+    for (std::int64_t cell = 0; cell < grid_.num_cells(); ++cell) {
+      const IntegerSums total = gather_sums(cell);
+      totals.insert(totals.end(), {total.lightness, total.a, total.b});
     }
     return totals;
   }
 
  private:
-  /// What `cell` gives to the cluster from which it is seen in `slot`: seen from the cell, that
-  /// cluster is in the opposite slot.
-  const IntegerSums& given_by(std::int64_t cell, int slot) const {
-    return sums_[9 * cell + 8 - slot];
-  }
-
   static constexpr std::int64_t kLanePadding = 64;
+
+  std::size_t num_padded() const {
+    return static_cast<std::size_t>((grid_.cells()[1] + 2) * stride_);
+  }
+  /// The index of a cell among those with the border around them.
+  std::int64_t padded(std::int64_t cell) const {
+    return cell + (cell / grid_.cells()[2]) * 2 + stride_ + 1;
+  }
+  bool any_around(const std::vector<std::uint8_t>& flags, std::int64_t k) const {
+    int any = 0;
+    for (std::int64_t row = k - stride_; row <= k + stride_; row += stride_) {
+      any |= flags[row - 1] | flags[row] | flags[row + 1];
+    }
+    return any != 0;
+  }
 
   /// A few thousand pixels are worth the handing out of a piece of work.
   std::int64_t cells_at_once() const {
@@ -163,8 +168,8 @@ class Clustering {
         xy.reserve(static_cast<std::size_t>(2 * (height * width + kLanePadding)));
         for (std::int64_t y = 0; y < height; ++y) {
           for (std::int64_t x = 0; x < width; ++x) {
-            xy.push_back(static_cast<std::int16_t>(x * scale_.unit));
-            xy.push_back(static_cast<std::int16_t>(y * scale_.unit));
+            xy.push_back(static_cast<std::int16_t>(x * unit_));
+            xy.push_back(static_cast<std::int16_t>(y * unit_));
           }
         }
         xy.resize(xy.size() + 2 * kLanePadding);
@@ -178,74 +183,91 @@ class Clustering {
 
   IntegerCell kernel_cell(std::int64_t cell) const {
     const CellGrid::Box& box = boxes_[cell];
+    const std::int64_t k = padded(cell);
     IntegerCell c{};
     c.n = box.size();
     c.la = &image_.la[2 * box.offset];
     c.b = &image_.b[box.offset];
     c.xy = cell_positions_[cell];
     c.codes = codes(cell);
-    c.sums = &sums_[9 * cell];
+    c.clusters = &clusters_;
+    c.index = static_cast<std::int32_t>(k);
+    c.corner_y = static_cast<std::int32_t>(kPositionStep * box.begin[1]);
+    c.corner_x = static_cast<std::int32_t>(kPositionStep * box.begin[2]);
+    c.sums = &sums_[9 * k];
     return c;
   }
 
-  IntegerCandidate candidate(const Cluster& k, const CellGrid::Box& box, int slot) const {
-    // The weighted position is rounded once; the bias is of the position that this stands for.
-    double half_norm = 0.5 * (static_cast<double>(k.lightness) * k.lightness +
-                              static_cast<double>(k.a) * k.a + static_cast<double>(k.b) * k.b);
-    const auto coordinate = [&](std::int32_t position, std::int64_t origin, const Axis& axis) {
-      const auto from_corner = static_cast<double>(position - kPositionStep * origin);
-      const std::int32_t w = nearest(axis.weight * from_corner);
-      half_norm += axis.half_norm * (static_cast<double>(w) * w);
-      return w;
-    };
-    const std::int32_t x = coordinate(k.x, box.begin[2], axis_x_);
-    const std::int32_t y = coordinate(k.y, box.begin[1], axis_y_);
-    const auto pair = [](std::int32_t low, std::int32_t high) {
-      return static_cast<std::int32_t>((static_cast<std::uint32_t>(high) << 16) |
-                                       (static_cast<std::uint32_t>(low) & 0xffffU));
-    };
-    const std::int32_t bias = -16 * nearest(half_norm * (1.0 / 16.0));
-    return {pair(k.lightness, k.a), pair(k.b, 0), pair(x, y), bias + 15 - slot};
+  /// The sums over all pixels of a cluster, from the nine cells that its pixels may lie in.
+  /// Positions count in 1 / unit_ pixels, from the corner of the image.
+  IntegerSums gather_sums(std::int64_t cell) const {
+    const std::int64_t k = padded(cell);
+    const CellGrid::Box& own = boxes_[cell];
+    IntegerSums total{};
+    int slot = 0;
+    for (std::int64_t dy = -1; dy <= 1; ++dy) {
+      for (std::int64_t dx = -1; dx <= 1; ++dx, ++slot) {
+        const std::int64_t neighbor = k + dy * stride_ + dx;
+        // Seen from there, this cluster is in the opposite slot.
+        const IntegerSums& s = sums_[9 * neighbor + 8 - slot];
+        total.lightness += s.lightness;
+        total.a += s.a;
+        total.b += s.b;
+        total.x += s.x + s.count * (dx == 0 ? own.begin[2] : dx < 0 ? left(own) : own.end[2]) * unit_;
+        total.y += s.y + s.count * (dy == 0 ? own.begin[1] : dy < 0 ? above(own) : own.end[1]) * unit_;
+        total.count += s.count;
+      }
+    }
+    return total;
+  }
+  /// Where the cells on the left and above begin; at the edge, where nothing is to be added, anywhere.
+  std::int64_t left(const CellGrid::Box& box) const {
+    return box.begin[2] > 0 ? image_.columns[box.begin[2] - 1].begin : 0;
+  }
+  std::int64_t above(const CellGrid::Box& box) const {
+    return box.begin[1] > 0 ? image_.rows[box.begin[1] - 1].begin : 0;
   }
 
   /// Clusters become the means of their pixels; one without pixels stays where it is.
   void update() {
     parallel_for(grid_.num_cells(), 256, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t k = begin; k < end; ++k) {
-        bool any_changed = false;
-        IntegerSums total{};
-        grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
-          any_changed |= changed_[cell] != 0;
-          const IntegerSums& s = given_by(cell, slot);
-          const CellGrid::Box& box = boxes_[cell];
-          total.lightness += s.lightness;
-          total.a += s.a;
-          total.b += s.b;
-          total.x += s.x + s.count * (box.begin[2] * scale_.unit);
-          total.y += s.y + s.count * (box.begin[1] * scale_.unit);
-          total.count += s.count;
-        });
+      for (std::int64_t cell = begin; cell < end; ++cell) {
+        const std::int64_t k = padded(cell);
         moved_[k] = 0;
-        if (!any_changed || total.count == 0) continue;
-        Cluster next;
-        next.lightness = color_mean(total.lightness, total.count);
-        next.a = color_mean(total.a, total.count);
-        next.b = color_mean(total.b, total.count);
-        next.y = position_mean(total.y, total.count);
-        next.x = position_mean(total.x, total.count);
-        moved_[k] = next == clusters_[k] ? 0 : 1;
-        clusters_[k] = next;
+        if (!any_around(changed_, k)) continue;
+        const IntegerSums total = gather_sums(cell);
+        if (total.count == 0) continue;
+        const double scale = 1.0 / static_cast<double>(total.count);
+        const double position_scale = scale * kPositionStep / unit_;
+        place(k, nearest_multiple(total.lightness, scale, kColorStep),
+              nearest_multiple(total.a, scale, kColorStep),
+              nearest_multiple(total.b, scale, kColorStep),
+              nearest_multiple(total.y, position_scale, 1),
+              nearest_multiple(total.x, position_scale, 1));
       }
     });
   }
 
-  /// The mean of positions that were summed in units of the kernel.
-  std::int32_t position_mean(std::int64_t sum, std::int64_t n) const {
-    const std::int64_t halves = 2 * kPositionStep * (sum / scale_.unit);
-    return static_cast<std::int32_t>(floor_divide(halves + n, 2 * n));
+  void place(std::int64_t k, std::int32_t lightness, std::int32_t a, std::int32_t b, std::int32_t y,
+             std::int32_t x) {
+    const auto pair = [](std::int32_t low, std::int32_t high) {
+      return static_cast<std::int32_t>((static_cast<std::uint32_t>(high) << 16) |
+                                       (static_cast<std::uint32_t>(low) & 0xffffU));
+    };
+    const std::int32_t la = pair(lightness, a);
+    const bool stands = la == la_[k] && pair(b, 0) == b_[k] && y == y_[k] && x == x_[k] &&
+                        half_norm_[k] >= 0;
+    moved_[k] = stands ? 0 : 1;
+    la_[k] = la;
+    b_[k] = pair(b, 0);
+    half_norm_[k] = static_cast<std::int32_t>(
+        (std::int64_t{lightness} * lightness + std::int64_t{a} * a + std::int64_t{b} * b) / 2);
+    y_[k] = y;
+    x_[k] = x;
   }
 
-  void move_to_lowest_gradient(Cluster& k) const {
+  void move_to_lowest_gradient(std::int64_t cell) {
+    const std::int64_t k = padded(cell);
     const std::int64_t height = grid_.shape()[1];
     const std::int64_t width = grid_.shape()[2];
     const auto difference = [&](std::int64_t p, std::int64_t q) {
@@ -254,8 +276,8 @@ class Clustering {
              square(image_.la[2 * p + 1] - image_.la[2 * q + 1]) +
              square(image_.b[p] - image_.b[q]);
     };
-    const std::int64_t y0 = (k.y + kPositionStep / 2) / kPositionStep;
-    const std::int64_t x0 = (k.x + kPositionStep / 2) / kPositionStep;
+    const std::int64_t y0 = (y_[k] + kPositionStep / 2) / kPositionStep;
+    const std::int64_t x0 = (x_[k] + kPositionStep / 2) / kPositionStep;
     std::int64_t least = -1;
     std::int64_t best_y = 0;
     std::int64_t best_x = 0;
@@ -275,34 +297,26 @@ class Clustering {
     }
     if (least < 0) return;
     const std::int64_t p = image_.offset(best_y, best_x);
-    k.lightness = color_mean(image_.la[2 * p], 1);
-    k.a = color_mean(image_.la[2 * p + 1], 1);
-    k.b = color_mean(image_.b[p], 1);
-    k.y = static_cast<std::int32_t>(best_y * kPositionStep);
-    k.x = static_cast<std::int32_t>(best_x * kPositionStep);
+    place(k, nearest_multiple(image_.la[2 * p], 1.0, kColorStep),
+          nearest_multiple(image_.la[2 * p + 1], 1.0, kColorStep),
+          nearest_multiple(image_.b[p], 1.0, kColorStep),
+          static_cast<std::int32_t>(best_y * kPositionStep),
+          static_cast<std::int32_t>(best_x * kPositionStep));
+    moved_[k] = 1;
   }
-
-  /// What turns a cluster's position along one axis into a candidate's.
-  struct Axis {
-    explicit Axis(double pixel_weight, std::int32_t unit)
-        : weight(pixel_weight / (unit * static_cast<double>(kPositionStep))),
-          half_norm(0.5 * unit * static_cast<double>(unit) / pixel_weight) {}
-    double weight;     // position in 1 / kPositionStep pixels -> weighted position
-    double half_norm;  // weighted position, squared -> half the squared norm
-  };
 
   const Kernels& kernels_ = kernels();
   const IntegerImage& image_;
   const CellGrid& grid_;
-  const IntegerScale& scale_;
-  Axis axis_y_;
-  Axis axis_x_;
+  std::int32_t unit_;
   int num_threads_;
+  std::int64_t stride_;                    // from one row of cells to the next, the border included
   std::vector<CellGrid::Box> boxes_;       // [cells]
   mutable Buffer<std::uint8_t> codes_;     // [N], cell by cell
-  mutable std::vector<IntegerSums> sums_;  // [cells][9]
-  std::vector<Cluster> clusters_;
-  std::vector<std::uint8_t> moved_;    // clusters that the last update moved
+  mutable std::vector<IntegerSums> sums_;  // [padded cells][9]
+  IntegerClusters clusters_{};
+  std::vector<std::int32_t> la_, b_, half_norm_, y_, x_;  // [padded cells], see IntegerClusters
+  std::vector<std::uint8_t> moved_;                       // clusters that the last update moved
   std::vector<std::uint8_t> changed_;  // cells whose slots the last assignment changed
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::int16_t>> positions_;
   std::vector<const std::int16_t*> cell_positions_;  // [cells], into positions_

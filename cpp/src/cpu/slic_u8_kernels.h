@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The integer assignment step. Minimising |p - c|^2 over c is maximising p.c - |c|^2 / 2, which for
-// five dimensions is three multiply-adds of int16 pairs (kernels.h, IntegerCandidate). The sums
+// five dimensions is three multiply-adds of int16 pairs. The sums
 // over the members of a cluster are not made anew: only pixels that changed sides move, exactly.
 #pragma once
 
@@ -17,58 +17,6 @@ inline constexpr int kBlocksAtOnce = 4;
 #else
 inline constexpr int kBlocksAtOnce = 1;
 #endif
-
-// Changed pixels in a group from which on vector sums are cheaper than one pixel after another.
-inline constexpr int kManyChanged = 12;
-
-/// Sums per code and lane, for groups in which many pixels change.
-class LaneSums {
- public:
-  /// Adds (sign 1) or takes away (sign -1) the pixels of the lanes in `lanes`, each for its code.
-  void move(std::uint32_t lanes, Ints codes, Ints la, Ints b, Ints xy, int sign) {
-    const Ints low = ints(pack_pair(sign, 0));
-    const Ints high = ints(pack_pair(0, sign));
-    std::int32_t values[kLanes];
-    store(values, codes);
-    while (lanes != 0) {
-      const int slot = kLowBits - values[lowest_bit(lanes)];
-      const std::uint32_t same = bits(equal(codes, ints(kLowBits - slot))) & lanes;
-      lanes &= ~same;
-      if ((used_ >> slot & 1U) == 0) {
-        used_ |= 1U << slot;
-        counts_[slot] = 0;
-        for (Ints& field : fields_[slot]) field = ints(0);
-      }
-      Ints* fields = fields_[slot];
-      const Mask m = mask_of_bits(same);
-      const Ints la_here = zero_unless(m, la);
-      const Ints xy_here = zero_unless(m, xy);
-      fields[0] = dot(fields[0], la_here, low);
-      fields[1] = dot(fields[1], la_here, high);
-      fields[2] = dot(fields[2], zero_unless(m, b), low);
-      fields[3] = dot(fields[3], xy_here, low);
-      fields[4] = dot(fields[4], xy_here, high);
-      counts_[slot] += sign * count_bits(same);
-    }
-  }
-
-  void flush(IntegerSums* sums) {
-    for (; used_ != 0; used_ &= used_ - 1) {
-      const int slot = lowest_bit(used_);
-      sums[slot].lightness += sum(fields_[slot][0]);
-      sums[slot].a += sum(fields_[slot][1]);
-      sums[slot].b += sum(fields_[slot][2]);
-      sums[slot].x += sum(fields_[slot][3]);
-      sums[slot].y += sum(fields_[slot][4]);
-      sums[slot].count += counts_[slot];
-    }
-  }
-
- private:
-  Ints fields_[9][5];
-  std::int32_t counts_[9];
-  std::uint32_t used_ = 0;
-};
 
 // Groups after which the lanes are emptied: until then their sums of int16 values fit int32.
 inline constexpr std::int64_t kGroupsPerFlush = 1024;
@@ -102,24 +50,59 @@ void start_integer_cell(const IntegerCell& cell, int slot) {
   for (std::int64_t i = 0; i < cell.n; i += 64) store(cell.codes + i, all);
 }
 
+/// Takes pixel i from one candidate's sums and gives it to another's.
 inline void move_pixel(const IntegerCell& cell, std::int64_t i, IntegerSums& from,
                        IntegerSums& to) {
-  const std::int64_t l = cell.la[2 * i];
-  const std::int64_t a = cell.la[2 * i + 1];
-  const std::int64_t b = cell.b[i];
-  const std::int64_t x = cell.xy[2 * i];
-  const std::int64_t y = cell.xy[2 * i + 1];
-  from.lightness -= l, to.lightness += l;
-  from.a -= a, to.a += a;
-  from.b -= b, to.b += b;
-  from.x -= x, to.x += x;
-  from.y -= y, to.y += y;
-  from.count -= 1, to.count += 1;
+  std::uint32_t la, xy;
+  std::uint16_t b;
+  std::memcpy(&la, cell.la + 2 * i, sizeof la);
+  std::memcpy(&xy, cell.xy + 2 * i, sizeof xy);
+  std::memcpy(&b, cell.b + i, sizeof b);
+  constexpr std::uint64_t kOne = 1U << 16;
+  move_shorts(&from.lightness, &to.lightness, la | std::uint64_t{xy} << 32, b | kOne);
 }
+
+/// What a cell's pixels are compared with: the clusters of the nine cells around it, by slot. The
+/// score of pixel p is la.la + b.b + xy.xy + bias, the greater the nearer. Its low bits are the code,
+/// as all other terms are multiples of 16.
+struct Candidates {
+  /// Not inlined, so that the kernel loads them lane by lane from memory, which costs it nothing.
+  SUPERPIX_NOINLINE explicit Candidates(const IntegerCell& cell) {
+    const IntegerClusters& all = *cell.clusters;
+    const std::int32_t s = all.stride;
+    const std::int32_t around[kLanes] = {-s - 1, -s, -s + 1, -1, 0, 1, s - 1, s, s + 1};
+    const Ints at = load(around) + ints(cell.index);
+    const auto weighted = [&](const std::int32_t* positions, std::int32_t corner, float weight) {
+      return to_ints(to_floats(gather(positions, at) - ints(corner)) * floats(weight));
+    };
+    const Ints wy = weighted(all.y, cell.corner_y, all.weight_y);
+    const Ints wx = weighted(all.x, cell.corner_x, all.weight_x);
+    const Floats fy = to_floats(wy);
+    const Floats fx = to_floats(wx);
+    // The weighted position is rounded once; the bias is of the position that this stands for.
+    const Ints half_norm_xy = to_ints(fy * fy * floats(all.position_norm_y * (1.0F / 16.0F)) +
+                                      fx * fx * floats(all.position_norm_x * (1.0F / 16.0F)));
+    const Ints half_norm = gather(all.half_norm, at);
+    const std::int32_t codes[kLanes] = {15, 14, 13, 12, 11, 10, 9, 8, 7};
+    const Ints none = ints(-1);
+    const Ints score = ints(0) - shift_left<4>(half_norm_xy + shift_right<4>(half_norm));
+    const Mask missing = equal(half_norm, none);
+    store(la, gather(all.la, at));
+    store(b, gather(all.b, at));
+    store(xy, select(missing, ints(0), (wx & ints(0xffff)) | shift_left<16>(wy)));
+    store(bias, select(missing, ints(INT32_MIN), score) | load(codes));
+  }
+
+  std::int32_t la[kLanes];
+  std::int32_t b[kLanes];
+  std::int32_t xy[kLanes];
+  std::int32_t bias[kLanes];
+};
 
 /// The greatest score of kCount blocks from pixel i on; its low bits are the winner's code.
 template <int kCount>
-inline void best_scores(const IntegerCell& cell, std::int64_t i, Ints* best) {
+inline void best_scores(const IntegerCell& cell, const Candidates& candidates, std::int64_t i,
+                        Ints* best) {
   Ints la[kCount], b[kCount], xy[kCount], most[kCount];
   for (int k = 0; k < kCount; ++k) {
     const std::int64_t at = i + k * kLanes;
@@ -128,12 +111,11 @@ inline void best_scores(const IntegerCell& cell, std::int64_t i, Ints* best) {
     xy[k] = load_pairs(cell.xy + 2 * at);
     most[k] = ints(INT32_MIN);
   }
-  for (int j = 0; j < cell.num_candidates; ++j) {
-    const IntegerCandidate& candidate = cell.candidates[j];
-    const Ints c_la = ints(candidate.la);
-    const Ints c_b = ints(candidate.b);
-    const Ints c_xy = ints(candidate.xy);
-    const Ints bias = ints(candidate.bias);
+  for (int j = 0; j < 9; ++j) {
+    const Ints c_la = ints(candidates.la[j]);
+    const Ints c_b = ints(candidates.b[j]);
+    const Ints c_xy = ints(candidates.xy[j]);
+    const Ints bias = ints(candidates.bias[j]);
     for (int k = 0; k < kCount; ++k) {
       most[k] = max(most[k], dot(dot(dot(bias, la[k], c_la), b[k], c_b), xy[k], c_xy));
     }
@@ -142,16 +124,17 @@ inline void best_scores(const IntegerCell& cell, std::int64_t i, Ints* best) {
 }
 
 /// Assigns the group of 64 pixels from i on, of which the first n exist.
-inline bool assign_group(const IntegerCell& cell, std::int64_t i, std::int64_t n, LaneSums& moved) {
+inline bool assign_group(const IntegerCell& cell, const Candidates& candidates, std::int64_t i,
+                         std::int64_t n) {
   Ints best[4];
   if (n > 64 - kLanes) {
     for (int k = 0; k < 4; k += kBlocksAtOnce) {
-      best_scores<kBlocksAtOnce>(cell, i + k * kLanes, best + k);
+      best_scores<kBlocksAtOnce>(cell, candidates, i + k * kLanes, best + k);
     }
   } else {
     for (int k = 0; k < 4; ++k) {
       if (k * kLanes < n) {
-        best_scores<1>(cell, i + k * kLanes, best + k);
+        best_scores<1>(cell, candidates, i + k * kLanes, best + k);
       } else {
         best[k] = ints(0);
       }
@@ -166,28 +149,6 @@ inline bool assign_group(const IntegerCell& cell, std::int64_t i, std::int64_t n
   if (changed == 0) return false;
   store(cell.codes + i, codes);
 
-  if (count_bits(changed) >= kManyChanged) {
-    const auto block = [&](Ints c, int k) {
-      return (k == 0   ? c
-              : k == 1 ? shift_right<8>(c)
-              : k == 2 ? shift_right<16>(c)
-                       : shift_right<24>(c)) &
-             ints(255);
-    };
-    for (int k = 0; k < 4; ++k) {
-      const std::int64_t at = i + k * kLanes;
-      if (at >= i + n) break;
-      const Ints to = block(codes, k);
-      const Ints from = block(old_codes, k);
-      const std::uint32_t lanes = ~bits(equal(to, from)) & first_lanes(i + n - at);
-      const Ints la = load_pairs(cell.la + 2 * at);
-      const Ints b = load_shorts(cell.b + at);
-      const Ints xy = load_pairs(cell.xy + 2 * at);
-      moved.move(lanes, to, la, b, xy, 1);
-      moved.move(lanes, from, la, b, xy, -1);
-    }
-    return true;
-  }
   std::uint8_t to[64];
   std::uint8_t from[64];
   store(to, codes);
@@ -201,14 +162,9 @@ inline bool assign_group(const IntegerCell& cell, std::int64_t i, std::int64_t n
 }
 
 bool assign_integer_cell(const IntegerCell& cell) {
-  LaneSums moved;
+  const Candidates candidates(cell);
   bool any = false;
-  std::int64_t groups = 0;
-  for (std::int64_t i = 0; i < cell.n; i += 64) {
-    any |= assign_group(cell, i, cell.n - i, moved);
-    if (++groups % kGroupsPerFlush == 0) moved.flush(cell.sums);
-  }
-  moved.flush(cell.sums);
+  for (std::int64_t i = 0; i < cell.n; i += 64) any |= assign_group(cell, candidates, i, cell.n - i);
   return any;
 }
 

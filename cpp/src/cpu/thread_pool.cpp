@@ -6,6 +6,7 @@
 #include "cpu/thread_pool.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -37,32 +38,55 @@ constexpr int kSpins = 2000;
 
 thread_local bool inside_parallel_for = false;
 
-/// One parallel loop. Threads take the next piece until none is left.
-struct Loop {
-  Loop(std::int64_t size, std::int64_t piece, RangeFunction function)
-      : n(size), grain(piece), f(function) {}
+/// One parallel loop. Every thread has a share of the range, the same in each loop over the same
+/// range, so that it finds what it worked on last in its cache; when its share is done, it takes
+/// from the others'.
+class Loop {
+ public:
+  static constexpr int kMaxShares = 64;
 
-  void work() noexcept {
-    inside_parallel_for = true;
-    for (;;) {
-      const std::int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= n) break;
-      try {
-        f(begin, std::min(begin + grain, n));
-      } catch (...) {
-        if (!failed.exchange(true)) error = std::current_exception();
-        next.store(n, std::memory_order_relaxed);
-      }
+  Loop(std::int64_t n, std::int64_t grain, int num_threads, RangeFunction f)
+      : grain_(grain), num_shares_(std::min(num_threads, kMaxShares)), f_(f) {
+    for (int i = 0; i < num_shares_; ++i) {
+      shares_[i].next.store(i * n / num_shares_, std::memory_order_relaxed);
+      shares_[i].end = (i + 1) * n / num_shares_;
     }
+  }
+
+  void work(int thread) noexcept {
+    inside_parallel_for = true;
+    for (int i = 0; i < num_shares_; ++i) work_on(shares_[(thread + i) % num_shares_]);
     inside_parallel_for = false;
   }
 
-  const std::int64_t n;
-  const std::int64_t grain;
-  const RangeFunction f;
-  std::atomic<std::int64_t> next{0};
-  std::atomic<bool> failed{false};
-  std::exception_ptr error;
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next{0};
+    std::int64_t end = 0;
+  };
+
+  void work_on(Share& share) noexcept {
+    while (!failed_.load(std::memory_order_relaxed)) {
+      const std::int64_t begin = share.next.fetch_add(grain_, std::memory_order_relaxed);
+      if (begin >= share.end) break;
+      try {
+        f_(begin, std::min(begin + grain_, share.end));
+      } catch (...) {
+        if (!failed_.exchange(true)) error_ = std::current_exception();
+      }
+    }
+  }
+
+  const std::int64_t grain_;
+  const int num_shares_;
+  const RangeFunction f_;
+  std::array<Share, kMaxShares> shares_;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr error_;
 };
 
 class Pool {
@@ -86,7 +110,7 @@ class Pool {
   void run(Loop& loop, int helpers) {
     const std::unique_lock taken(running_, std::try_to_lock);
     if (!taken.owns_lock()) {
-      loop.work();
+      loop.work(0);
       return;
     }
     while (static_cast<int>(workers_.size()) < helpers) {
@@ -102,7 +126,7 @@ class Pool {
       generation_.fetch_add(1, std::memory_order_release);
     }
     if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_.notify_all();
-    loop.work();
+    loop.work(0);
     for (int spins = 0; busy_.load(std::memory_order_acquire) != 0;) {
       if (++spins < kSpins) {
         pause_briefly();
@@ -131,7 +155,7 @@ class Pool {
         seen = generation_.load(std::memory_order_relaxed);
         if (index < helpers_) loop = loop_;
       }
-      if (loop != nullptr) loop->work();
+      if (loop != nullptr) loop->work(index + 1);
       busy_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -189,9 +213,9 @@ void parallel_for(std::int64_t n, std::int64_t grain, int num_threads, RangeFunc
     f(0, n);
     return;
   }
-  Loop loop(n, grain, f);
+  Loop loop(n, grain, threads, f);
   pool().run(loop, threads - 1);
-  if (loop.error) std::rethrow_exception(loop.error);
+  loop.rethrow();
 }
 
 }  // namespace superpix::cpu

@@ -175,6 +175,19 @@ inline void load_rgb(const std::uint8_t* p, Ints* r, Ints* g, Ints* b) {
   *b = shift_right<16>(v);
 }
 
+inline void move_shorts(std::int64_t* from, std::int64_t* to, std::uint64_t low,
+                        std::uint64_t high) {
+  const auto move_four = [](std::int64_t* f, std::int64_t* t, std::uint64_t four) {
+    const __m256i v = _mm256_cvtepi16_epi64(_mm_cvtsi64_si128(static_cast<long long>(four)));
+    auto* from4 = reinterpret_cast<__m256i*>(f);
+    auto* to4 = reinterpret_cast<__m256i*>(t);
+    _mm256_store_si256(from4, _mm256_sub_epi64(_mm256_load_si256(from4), v));
+    _mm256_store_si256(to4, _mm256_add_epi64(_mm256_load_si256(to4), v));
+  };
+  move_four(from, to, low);
+  move_four(from + 4, to + 4, high);
+}
+
 inline std::uint32_t differs_from_left(const std::int32_t* p) {
   return ~bits(equal(load(p), load(p - 1))) & 0xffffU;
 }

@@ -117,6 +117,14 @@ inline void load_rgb(const std::uint8_t* p, Ints* r, Ints* g, Ints* b) {
   b->v = _mm512_srli_epi32(v, 16);
 }
 
+inline void move_shorts(std::int64_t* from, std::int64_t* to, std::uint64_t low,
+                        std::uint64_t high) {
+  const __m512i v = _mm512_cvtepi16_epi64(
+      _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low)));
+  _mm512_store_si512(from, _mm512_sub_epi64(_mm512_load_si512(from), v));
+  _mm512_store_si512(to, _mm512_add_epi64(_mm512_load_si512(to), v));
+}
+
 /// Bit i is set where p[i] != p[i - 1], for 16 i.
 inline std::uint32_t differs_from_left(const std::int32_t* p) {
   return _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(p), _mm512_loadu_si512(p - 1));

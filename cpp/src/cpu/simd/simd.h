@@ -29,6 +29,12 @@ namespace {
 
 inline constexpr int kLanes = 16;
 
+#if defined(_MSC_VER)
+#define SUPERPIX_NOINLINE __declspec(noinline)
+#else
+#define SUPERPIX_NOINLINE __attribute__((noinline))
+#endif
+
 /// The int16 pair (low, high) as the int32 lane that dot() takes.
 inline std::int32_t pack_pair(std::int32_t low, std::int32_t high) {
   return static_cast<std::int32_t>((static_cast<std::uint32_t>(high) << 16) |
@@ -71,6 +77,18 @@ inline int lowest_bit(std::uint64_t b) {
   return n;
 #endif
 }
+
+#if !defined(__AVX2__)
+/// Subtracts the eight int16 values in (low, high) from from[8] and adds them to to[8].
+inline void move_shorts(std::int64_t* from, std::int64_t* to, std::uint64_t low,
+                        std::uint64_t high) {
+  for (int i = 0; i < 8; ++i) {
+    const auto value = static_cast<std::int16_t>((i < 4 ? low : high) >> (16 * (i % 4)) & 0xffffU);
+    from[i] -= value;
+    to[i] += value;
+  }
+}
+#endif
 
 inline Floats operator+(Floats a, Floats b) { return add(a, b); }
 inline Floats operator-(Floats a, Floats b) { return sub(a, b); }
