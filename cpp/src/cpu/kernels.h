@@ -52,6 +52,8 @@ struct IntegerCell {
   const IntegerClusters* clusters;
   std::int32_t index;               // of the cell's own cluster
   std::int32_t corner_y, corner_x;  // as clusters' positions
+  int first_group;                  // groups of 64 pixels that are assigned: from this one on
+  int every_group;                  // each, or every other
   IntegerSums* sums;  // in and out: [9], by slot, kept equal to the sums over the members
 };
 
@@ -136,6 +138,11 @@ struct Kernels {
   /// and `below` are nullptr at the edge of the image. bits has (n + 63) / 64 words.
   void (*find_borders)(const std::int32_t* row, const std::int32_t* above,
                        const std::int32_t* below, std::int64_t n, std::uint64_t* bits);
+  /// One row of the majority filter (smooth.h): writes to `row`, which holds old_row, and notes the
+  /// columns that change; returns how many. `changed` has room for n.
+  std::int64_t (*take_majority)(const std::int32_t* old_row, const std::int32_t* above,
+                                const std::int32_t* below, std::int64_t n, std::int32_t* row,
+                                std::int32_t* changed);
   /// Starts of the runs of equal labels in a row, 0 among them, also as bits x % 64 of bits[x / 64];
   /// returns how many. starts has room for n, bits for (n + 63) / 64 words.
   std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts,

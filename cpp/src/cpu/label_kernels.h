@@ -42,6 +42,49 @@ void find_borders(const std::int32_t* row, const std::int32_t* above, const std:
   for (; x < n; ++x) scalar(x);
 }
 
+std::int64_t take_majority(const std::int32_t* old_row, const std::int32_t* above,
+                           const std::int32_t* below, std::int64_t n, std::int32_t* row,
+                           std::int32_t* changed) {
+  std::int64_t count = 0;
+  const auto change = [&](std::int64_t x, std::int32_t label) {
+    row[x] = label;
+    changed[count++] = static_cast<std::int32_t>(x);
+  };
+  std::int64_t x = 1;
+  for (; x + kLanes < n; x += kLanes) {
+    const Ints own = load(old_row + x);
+    const Ints west = load(old_row + x - 1);
+    const Ints east = load(old_row + x + 1);
+    const Ints north = load(above + x);
+    const Ints south = load(below + x);
+    const std::uint32_t north_west = bits(equal(north, west));
+    const std::uint32_t by_column =
+        bits(equal(north, south)) & (north_west | bits(equal(north, east)));
+    const std::uint32_t by_row = bits(equal(west, east)) & (north_west | bits(equal(south, west)));
+    const Ints major = select(mask_of_bits(by_column), north, west);
+    const std::uint32_t inside = bits(equal(shift_right<31>(own | major), ints(0)));
+    std::uint32_t lanes = (by_column | by_row) & inside & ~bits(equal(major, own));
+    if (lanes == 0) continue;
+    std::int32_t labels[kLanes];
+    store(labels, major);
+    for (; lanes != 0; lanes &= lanes - 1) {
+      const int lane = lowest_bit(lanes);
+      change(x + lane, labels[lane]);
+    }
+  }
+  for (; x + 1 < n; ++x) {
+    const std::int32_t north = above[x], south = below[x];
+    const std::int32_t west = old_row[x - 1], east = old_row[x + 1];
+    const bool by_column = north == south && (north == west || north == east);
+    const bool by_row = west == east && (west == north || west == south);
+    const std::int32_t major = by_column ? north : west;
+    if ((by_column || by_row) && major != old_row[x] && (major | old_row[x]) >= 0) {
+      change(x, major);
+    }
+  }
+  return count;
+}
+
 std::int64_t find_runs(const std::int32_t* row, std::int64_t n, std::int32_t* starts,
                        std::uint64_t* out) {
   if (n == 0) return 0;

@@ -17,6 +17,7 @@
 #include "cpu/refine.h"
 #include "cpu/slic_float.h"
 #include "cpu/slic_u8.h"
+#include "cpu/smooth.h"
 #include "detail/load.h"
 
 namespace superpix::cpu {
@@ -29,7 +30,7 @@ constexpr double kKappa = 0.01;
 /// What follows the clustering when connected labels are wanted.
 template <class Colors>
 std::int64_t connect_and_refine(std::int32_t* labels, const Extent& shape, const Colors& colors,
-                                const std::int64_t* label_totals, const SlicParams& params,
+                                std::vector<std::int64_t> label_totals, const SlicParams& params,
                                 double mean_size, double step, int num_threads) {
   const auto pixels = [&](double factor) {
     const double n = factor * mean_size;
@@ -39,11 +40,15 @@ std::int64_t connect_and_refine(std::int32_t* labels, const Extent& shape, const
   c.start_label = params.start_label;
   c.min_size = pixels(params.min_size_factor);
   c.max_size = std::max<std::int64_t>(1, pixels(params.max_size_factor));
+  const bool refined =
+      shape[0] == 1 && !params.slic_zero && params.max_num_iter > 0 && params.refine_iter > 0;
+  if (refined) smooth(labels, shape[1], shape[2], colors, label_totals, num_threads);
   RegionSums sums =
-      enforce_connectivity(labels, shape, &colors, label_totals, kKappa, c, num_threads);
+      enforce_connectivity(labels, shape, &colors,
+                           label_totals.empty() ? nullptr : label_totals.data(), kKappa, c,
+                           num_threads);
+  if (!refined) return sums.count();
 
-  const bool refined = shape[0] == 1 && !params.slic_zero && params.max_num_iter > 0;
-  if (!refined || params.refine_iter == 0) return sums.count();
   const std::int64_t count = sums.count();
   const double weight_y = params.spacing[1] / step;
   const double weight_x = params.spacing[2] / step;
@@ -90,9 +95,9 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
   }
   const double mean_size = static_cast<double>(num_pixels) / static_cast<double>(seeds.count);
 
-  const auto finish = [&](const auto& colors, const std::int64_t* label_totals) {
+  const auto finish = [&](const auto& colors, std::vector<std::int64_t> label_totals) {
     if (params.enforce_connectivity) {
-      return connect_and_refine(labels, shape, colors, label_totals, params, mean_size, step,
+      return connect_and_refine(labels, shape, colors, std::move(label_totals), params, mean_size, step,
                                 num_threads);
     }
     const std::int64_t n = shape[0] * shape[1] * shape[2];
@@ -111,8 +116,8 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
       std::copy(image.strides.begin() + 1, image.strides.begin() + 4, plane.strides.begin());
       const IntegerImage lab =
           make_integer_image(plane, grid, params.value_range, scale->quantization, num_threads);
-      const std::vector<std::int64_t> totals = slic_u8(lab, *scale, params, labels, num_threads);
-      return finish(IntegerColors(lab, params.compactness), totals.data());
+      return finish(IntegerColors(lab, params.compactness),
+                    slic_u8(lab, *scale, params, labels, num_threads));
     }
   }
   const FloatVolume volume = make_float_volume(image, mask, grid, params, num_threads);
@@ -120,7 +125,7 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
     return label_pixels(mask, shape, params.start_label, labels);
   }
   slic_float(volume, seeds.has_seed, params, step, labels, num_threads);
-  return finish(VolumeColors(volume), nullptr);
+  return finish(VolumeColors(volume), {});
 }
 
 }  // namespace superpix::cpu

@@ -70,23 +70,21 @@ class Clustering {
       kernels_.start_integer_cell(kernel_cell(cell), grid_.own_slot());
       changed_[padded(cell)] = 1;
     });
-    update();
+    update(0);
   }
 
   void perturb() {
     for (std::int64_t cell = 0; cell < grid_.num_cells(); ++cell) move_to_lowest_gradient(cell);
   }
 
-  void iterate() {
-    assign();
-    update();
-  }
-
-  void assign() {
-    for_cells([&](std::int64_t cell) {
-      const std::int64_t k = padded(cell);
-      changed_[k] = any_around(moved_, k) && kernels_.assign_integer_cell(kernel_cell(cell)) ? 1 : 0;
-    });
+  /// Iterates n times. The last two iterations assign all pixels, those before them every other
+  /// group, in turns: clusters are means of all their pixels at any time, and on the way there half
+  /// of the pixels show as well where they are to move.
+  void iterate(int n) {
+    for (int i = 0; i < n; ++i) {
+      assign(i + 1, i + 2 < n);
+      if (i + 1 < n) update(i + 1);
+    }
   }
 
   void write_labels(std::int32_t* labels) const {
@@ -132,12 +130,30 @@ class Clustering {
   std::int64_t padded(std::int64_t cell) const {
     return cell + (cell / grid_.cells()[2]) * 2 + stride_ + 1;
   }
-  bool any_around(const std::vector<std::uint8_t>& flags, std::int64_t k) const {
-    int any = 0;
+  /// The greatest of the values of cell k and of those around it.
+  template <class T>
+  std::int32_t greatest_around(const std::vector<T>& values, std::int64_t k) const {
+    std::int32_t most = values[k];
     for (std::int64_t row = k - stride_; row <= k + stride_; row += stride_) {
-      any |= flags[row - 1] | flags[row] | flags[row + 1];
+      for (std::int64_t i = row - 1; i <= row + 1; ++i) most = std::max<std::int32_t>(most, values[i]);
     }
-    return any != 0;
+    return most;
+  }
+
+  /// A cell is visited unless its clusters stand as they did when its groups were last assigned, at
+  /// most two iterations ago.
+  void assign(int iteration, bool halved) {
+    for_cells([&](std::int64_t cell) {
+      const std::int64_t k = padded(cell);
+      changed_[k] = 0;
+      if (greatest_around(moved_, k) + 2 < iteration) return;
+      IntegerCell c = kernel_cell(cell);
+      if (halved && c.n > 64) {
+        c.first_group = iteration % 2 == 1 ? 0 : 1;
+        c.every_group = 2;
+      }
+      changed_[k] = kernels_.assign_integer_cell(c) ? 1 : 0;
+    });
   }
 
   /// A few thousand pixels are worth the handing out of a piece of work.
@@ -194,6 +210,7 @@ class Clustering {
     c.index = static_cast<std::int32_t>(k);
     c.corner_y = static_cast<std::int32_t>(kPositionStep * box.begin[1]);
     c.corner_x = static_cast<std::int32_t>(kPositionStep * box.begin[2]);
+    c.every_group = 1;
     c.sums = &sums_[9 * k];
     return c;
   }
@@ -229,17 +246,16 @@ class Clustering {
   }
 
   /// Clusters become the means of their pixels; one without pixels stays where it is.
-  void update() {
+  void update(int iteration) {
     parallel_for(grid_.num_cells(), 256, num_threads_, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t cell = begin; cell < end; ++cell) {
         const std::int64_t k = padded(cell);
-        moved_[k] = 0;
-        if (!any_around(changed_, k)) continue;
+        if (greatest_around(changed_, k) == 0) continue;
         const IntegerSums total = gather_sums(cell);
         if (total.count == 0) continue;
         const double scale = 1.0 / static_cast<double>(total.count);
         const double position_scale = scale * kPositionStep / unit_;
-        place(k, nearest_multiple(total.lightness, scale, kColorStep),
+        place(k, iteration, nearest_multiple(total.lightness, scale, kColorStep),
               nearest_multiple(total.a, scale, kColorStep),
               nearest_multiple(total.b, scale, kColorStep),
               nearest_multiple(total.y, position_scale, 1),
@@ -248,7 +264,7 @@ class Clustering {
     });
   }
 
-  void place(std::int64_t k, std::int32_t lightness, std::int32_t a, std::int32_t b, std::int32_t y,
+  void place(std::int64_t k, int iteration, std::int32_t lightness, std::int32_t a, std::int32_t b, std::int32_t y,
              std::int32_t x) {
     const auto pair = [](std::int32_t low, std::int32_t high) {
       return static_cast<std::int32_t>((static_cast<std::uint32_t>(high) << 16) |
@@ -257,7 +273,8 @@ class Clustering {
     const std::int32_t la = pair(lightness, a);
     const bool stands = la == la_[k] && pair(b, 0) == b_[k] && y == y_[k] && x == x_[k] &&
                         half_norm_[k] >= 0;
-    moved_[k] = stands ? 0 : 1;
+    if (stands) return;
+    moved_[k] = iteration;
     la_[k] = la;
     b_[k] = pair(b, 0);
     half_norm_[k] = static_cast<std::int32_t>(
@@ -297,12 +314,11 @@ class Clustering {
     }
     if (least < 0) return;
     const std::int64_t p = image_.offset(best_y, best_x);
-    place(k, nearest_multiple(image_.la[2 * p], 1.0, kColorStep),
+    place(k, 0, nearest_multiple(image_.la[2 * p], 1.0, kColorStep),
           nearest_multiple(image_.la[2 * p + 1], 1.0, kColorStep),
           nearest_multiple(image_.b[p], 1.0, kColorStep),
           static_cast<std::int32_t>(best_y * kPositionStep),
           static_cast<std::int32_t>(best_x * kPositionStep));
-    moved_[k] = 1;
   }
 
   const Kernels& kernels_ = kernels();
@@ -316,7 +332,7 @@ class Clustering {
   mutable std::vector<IntegerSums> sums_;  // [padded cells][9]
   IntegerClusters clusters_{};
   std::vector<std::int32_t> la_, b_, half_norm_, y_, x_;  // [padded cells], see IntegerClusters
-  std::vector<std::uint8_t> moved_;                       // clusters that the last update moved
+  std::vector<std::int32_t> moved_;                       // the iteration that last moved each
   std::vector<std::uint8_t> changed_;  // cells whose slots the last assignment changed
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::int16_t>> positions_;
   std::vector<const std::int16_t*> cell_positions_;  // [cells], into positions_
@@ -367,13 +383,7 @@ std::vector<std::int64_t> slic_u8(const IntegerImage& image, const IntegerScale&
   Clustering clustering(image, scale, num_threads);
   clustering.start();
   if (params.perturb_seeds) clustering.perturb();
-  for (int i = 0; i < params.max_num_iter; ++i) {
-    if (i + 1 < params.max_num_iter) {
-      clustering.iterate();
-    } else {
-      clustering.assign();
-    }
-  }
+  clustering.iterate(params.max_num_iter);
   clustering.write_labels(labels);
   return clustering.color_totals();
 }

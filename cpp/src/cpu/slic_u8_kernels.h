@@ -18,8 +18,8 @@ inline constexpr int kBlocksAtOnce = 4;
 inline constexpr int kBlocksAtOnce = 1;
 #endif
 
-// Groups after which the lanes are emptied: until then their sums of int16 values fit int32.
-inline constexpr std::int64_t kGroupsPerFlush = 1024;
+// Blocks after which the lanes are emptied: until then their sums of int16 values fit int32.
+inline constexpr std::int64_t kBlocksPerFlush = 1024;
 
 void start_integer_cell(const IntegerCell& cell, int slot) {
   Ints la = ints(0), a = ints(0), b = ints(0), x = ints(0), y = ints(0);
@@ -35,7 +35,7 @@ void start_integer_cell(const IntegerCell& cell, int slot) {
     b = b + zero_unless(m, load_shorts(cell.b + i));
     x = dot(x, xy_here, low);
     y = dot(y, xy_here, high);
-    if ((i / kLanes + 1) % kGroupsPerFlush == 0 || i + kLanes >= cell.n) {
+    if ((i / kLanes + 1) % kBlocksPerFlush == 0 || i + kLanes >= cell.n) {
       sums.lightness += sum(la);
       sums.a += sum(a);
       sums.b += sum(b);
@@ -164,7 +164,9 @@ inline bool assign_group(const IntegerCell& cell, const Candidates& candidates, 
 bool assign_integer_cell(const IntegerCell& cell) {
   const Candidates candidates(cell);
   bool any = false;
-  for (std::int64_t i = 0; i < cell.n; i += 64) any |= assign_group(cell, candidates, i, cell.n - i);
+  for (std::int64_t i = 64 * cell.first_group; i < cell.n; i += 64 * cell.every_group) {
+    any |= assign_group(cell, candidates, i, cell.n - i);
+  }
   return any;
 }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A majority filter for labels, before they are made connected: a pixel of which three 4-neighbours
+// share another label takes that label. It dissolves single pixels and bumps one pixel wide, which
+// are half of all fragments, for a fraction of what connectivity spends on each.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cpu/colors.h"
+
+namespace superpix::cpu {
+
+/// Filters `labels` ([H,W], negative where outside) in two passes, each first the even rows and then
+/// the odd ones; what lies at the edge of the image stays. `label_totals` ([labels][channels]), if
+/// not empty, are kept equal to the sums of `colors` over each label.
+/// Colors is IntegerColors or VolumeColors.
+template <class Colors>
+void smooth(std::int32_t* labels, std::int64_t height, std::int64_t width, const Colors& colors,
+            std::vector<std::int64_t>& label_totals, int num_threads);
+
+}  // namespace superpix::cpu
