@@ -30,7 +30,7 @@ def slic(
     channel_axis: int | None = -1,
     value_range: tuple[float, float] | None = None,
     perturb_seeds: bool = False,
-    refine_iter: int = 2,
+    refine_iter: int = 1,
     device: str = "cpu",
     num_threads: int | None = None,
 ) -> NDArray[np.int32]:

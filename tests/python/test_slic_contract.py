@@ -180,7 +180,7 @@ KEYWORD_ONLY = {
     "device": "cpu",
     "num_threads": None,
     "perturb_seeds": False,
-    "refine_iter": 2,
+    "refine_iter": 1,
 }
 
 

@@ -39,7 +39,7 @@ struct SlicParams {
   double min_size_factor = 0.5;
   double max_size_factor = 3.0;
   /// Passes over the borders between connected superpixels, >= 0; 2-D without slic_zero only.
-  int refine_iter = 2;
+  int refine_iter = 1;
   /// The first label, 0 or 1; pixels outside the mask get start_label - 1.
   std::int32_t start_label = 1;
 };

@@ -43,6 +43,16 @@ class IntegerColors final : public ColorSource {
     sums[2] += b;
   }
 
+  void prefetch(std::int64_t row, std::int64_t x) const override {
+#if defined(__GNUC__)
+    const std::int64_t p = image_.offset(row, x);
+    __builtin_prefetch(&image_.la[2 * p]);
+    __builtin_prefetch(&image_.b[p]);
+#else
+    (void)row, (void)x;
+#endif
+  }
+
   /// The colour of pixel (row, x).
   void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
     const std::int64_t p = image_.offset(row, x);

@@ -11,6 +11,9 @@
 namespace superpix::cpu {
 namespace {
 
+// Runs whose colours are on their way from memory while one is added up.
+constexpr std::size_t kRunsAhead = 12;
+
 using Pair = std::pair<std::int32_t, std::int32_t>;
 
 /// Finds the runs of a band and joins them to pieces.
@@ -43,11 +46,13 @@ class BandFinder {
 
   RegionSums sums;                  // [pieces]
   std::vector<std::int64_t> first;  // [pieces]
+  std::vector<std::int32_t> label;  // [pieces]
 
  private:
   /// What is known of a piece while it may still be found to be part of another.
   struct Sums {
     std::int64_t size = 0, y = 0, x = 0, first = 0;
+    std::int32_t label = 0;
   };
 
   /// Gives the runs of `row` that touch equal labels in `other` their piece.
@@ -60,8 +65,8 @@ class BandFinder {
                      starts + (row - band_.first_row) * band_.words, width_,
                      [&](std::int32_t x, std::int32_t, std::int32_t there, std::int32_t here) {
                        *equal = {there, here};
-                       const std::int32_t label = labels_here[x];
-                       equal += label == labels_there[x] && label >= 0 ? 1 : 0;
+                       const bool inside = labels_here[x] >= 0;
+                       equal += inside && labels_here[x] == labels_there[x] ? 1 : 0;
                      });
     const std::int32_t* there = &band_.piece[band_.row_begin[other - band_.first_row]];
     std::int32_t* here = &band_.piece[band_.row_begin[row - band_.first_row]];
@@ -85,9 +90,10 @@ class BandFinder {
       const std::int64_t begin = starts[i];
       const std::int64_t end = i + 1 < count ? starts[i + 1] : width_;
       if (pieces[i] < 0) {
-        if (labels_[row * width_ + begin] < 0) continue;
+        const std::int64_t at = row * width_ + begin;
+        if (labels_[at] < 0) continue;
         pieces[i] = sets_.add();
-        sums_.push_back({0, 0, 0, row * width_ + begin});
+        sums_.push_back({0, 0, 0, at, labels_[at]});
       }
       Sums& s = sums_[pieces[i]];
       s.size += end - begin;
@@ -106,12 +112,14 @@ class BandFinder {
     band_.num_pieces = count;
     sums = RegionSums(count, 0);
     first.resize(static_cast<std::size_t>(count), -1);
+    label.resize(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < number.size(); ++i) {
       std::int64_t* to = sums[number[i]];
       to[RegionSums::kSize] += sums_[i].size;
       to[RegionSums::kY] += sums_[i].y;
       to[RegionSums::kX] += sums_[i].x;
       if (first[number[i]] < 0) first[number[i]] = sums_[i].first;
+      label[number[i]] = sums_[i].label;
     }
     for (std::int32_t& piece : band_.piece) {
       if (piece >= 0) piece = number[piece];
@@ -161,6 +169,7 @@ class Finder {
     all_.bands.resize(static_cast<std::size_t>(n));
     std::vector<RegionSums> sums(all_.bands.size());
     std::vector<std::vector<std::int64_t>> first(all_.bands.size());
+    std::vector<std::vector<std::int32_t>> label(all_.bands.size());
     for_bands(all_, num_threads_, [&](std::size_t i) {
       Components::Band& band = all_.bands[i];
       band.first_row = static_cast<std::int64_t>(i) * rows / n;
@@ -169,6 +178,7 @@ class Finder {
       finder.find();
       sums[i] = std::move(finder.sums);
       first[i] = std::move(finder.first);
+      label[i] = std::move(finder.label);
     });
 
     std::int32_t total = 0;
@@ -178,10 +188,12 @@ class Finder {
     }
     all_.sets = DisjointSets(total);
     all_.first.resize(static_cast<std::size_t>(total));
+    label_.resize(static_cast<std::size_t>(total));
     all_.sums = RegionSums(total, colors_ != nullptr ? colors_->channels() : 0);
     for_bands(all_, num_threads_, [&](std::size_t i) {
       const std::int64_t begin = all_.bands[i].first_piece;
       std::copy(first[i].begin(), first[i].end(), all_.first.begin() + begin);
+      std::copy(label[i].begin(), label[i].end(), label_.begin() + begin);
       for (std::int64_t k = 0; k < sums[i].count(); ++k) {
         std::copy_n(sums[i][k], sums[i].fields(), all_.sums[begin + k]);
       }
@@ -219,13 +231,18 @@ class Finder {
     for_bands(all_, num_threads_, [&](std::size_t i) {
       const Components::Band& band = all_.bands[i];
       const std::uint8_t* read_here = read.data() + band.first_piece;
+      std::vector<std::int64_t> runs;  // of a row
       for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
         const Components::Band::Row r = band.row(row);
+        runs.clear();
         for (std::int64_t j = 0; j < r.count; ++j) {
-          const std::int32_t piece = r.piece[j];
-          if (piece < 0 || read_here[piece] == 0) continue;
+          if (r.piece[j] >= 0 && read_here[r.piece[j]] != 0) runs.push_back(j);
+        }
+        for (std::size_t k = 0; k < runs.size(); ++k) {
+          if (k + kRunsAhead < runs.size()) colors_->prefetch(row, r.start[runs[k + kRunsAhead]]);
+          const std::int64_t j = runs[k];
           colors_->add(row, r.start[j], j + 1 < r.count ? r.start[j + 1] : all_.shape[2],
-                       all_.sums[band.first_piece + piece] + RegionSums::kColor);
+                       all_.sums[band.first_piece + r.piece[j]] + RegionSums::kColor);
         }
       }
     });
@@ -240,7 +257,7 @@ class Finder {
     std::copy_n(label_totals, rest.size(), rest.data());
     const auto for_roots = [&](bool that_were_read, auto f) {
       for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
-        if (all_.is_root(i) && (read[i] != 0) == that_were_read) f(i, &rest[label(i) * channels]);
+        if (all_.is_root(i) && (read[i] != 0) == that_were_read) f(i, &rest[label_[i] * channels]);
       }
     };
     for_roots(true, [&](std::int64_t i, std::int64_t* of_label) {
@@ -255,12 +272,8 @@ class Finder {
     for (int c = 0; c < channels; ++c) color[c] += sign * sums[RegionSums::kColor + c];
   }
 
-  std::int32_t label(std::int64_t piece) const { return labels_[all_.first[piece]]; }
-
   std::int64_t greatest_label() const {
-    std::int32_t most = -1;
-    for (std::int64_t i = 0; i < all_.num_pieces(); ++i) most = std::max(most, label(i));
-    return most;
+    return label_.empty() ? -1 : *std::max_element(label_.begin(), label_.end());
   }
 
   /// The pieces of all components but those that are the only large one of their label.
@@ -270,12 +283,12 @@ class Finder {
     };
     std::vector<std::int32_t> large(static_cast<std::size_t>(greatest_label() + 1), 0);
     for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
-      if (all_.is_root(i) && is_large(i)) ++large[label(i)];
+      if (all_.is_root(i) && is_large(i)) ++large[label_[i]];
     }
     std::vector<std::uint8_t> read(static_cast<std::size_t>(all_.num_pieces()));
     for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
       const std::int32_t root = all_.sets.root(static_cast<std::int32_t>(i));
-      read[i] = is_large(root) && large[label(i)] == 1 ? 0 : 1;
+      read[i] = is_large(root) && large[label_[i]] == 1 ? 0 : 1;
     }
     return read;
   }
@@ -284,6 +297,7 @@ class Finder {
   const ColorSource* colors_;
   int num_threads_;
   Components all_;
+  std::vector<std::int32_t> label_;  // [pieces]
 };
 
 }  // namespace

@@ -29,6 +29,8 @@ class ColorSource {
   /// Adds the pixels [begin, end) of row z * H + y to sums[channels].
   virtual void add(std::int64_t row, std::int64_t begin, std::int64_t end,
                    std::int64_t* sums) const = 0;
+  /// Says that add() will soon be called for pixels from x on.
+  virtual void prefetch(std::int64_t /*row*/, std::int64_t /*x*/) const {}
 };
 
 /// What is summed over the pixels of each of a number of regions.

@@ -19,7 +19,6 @@ class Merger {
          double kappa, int num_threads)
       : sums_(components.sums),
         sets_(components.sets),
-        contacts_(contacts),
         min_size_(min_size),
         squared_unit_(unit * unit),
         kappa_(kappa),
@@ -28,7 +27,7 @@ class Merger {
         means_(static_cast<std::size_t>(sums_.count() * (channels_ + 1))),
         parts_(static_cast<std::size_t>(sums_.count())),
         queued_(parts_.size(), kNever) {
-    list_parts();
+    list_parts(contacts);
     for (std::int32_t i = 0; i < num_pieces(); ++i) {
       if (components.is_root(i)) queue(i);
     }
@@ -49,23 +48,27 @@ class Merger {
   }
 
  private:
+  using Contact = Contacts::Contact;
+
   /// A piece as part of what a root is made of: a root has a list of them, itself the first, as
-  /// long as it is a fragment.
+  /// long as it is a fragment. A part that has no contacts left need not be in the list.
   struct Part {
+    Contacts::List contacts;
+    std::int32_t room = 0;  // for contacts
     std::int32_t next = -1;
     std::int32_t last = -1;  // of the list, at its root
-  };
-  struct Shared {
-    std::int32_t neighbor;
-    std::int64_t length;
   };
   static constexpr std::uint8_t kNever = 64;
 
   std::int32_t num_pieces() const { return static_cast<std::int32_t>(sums_.count()); }
   std::int64_t size(std::int32_t root) const { return sums_[root][RegionSums::kSize]; }
 
-  void list_parts() {
-    for (std::int32_t i = 0; i < num_pieces(); ++i) parts_[i].last = i;
+  void list_parts(const Contacts& contacts) {
+    for (std::int32_t i = 0; i < num_pieces(); ++i) {
+      parts_[i].contacts = contacts.of(i);
+      parts_[i].room = parts_[i].contacts.size;
+      parts_[i].last = i;
+    }
     for (std::int32_t i = 0; i < num_pieces(); ++i) {
       const std::int32_t root = sets_.root(i);
       if (root != i && size(root) < min_size_) append(root, i);
@@ -106,7 +109,7 @@ class Merger {
     picks_.resize(fragments.size());
     parallel_for(static_cast<std::int64_t>(fragments.size()), 256, num_threads_,
                  [&](std::int64_t begin, std::int64_t end) {
-                   std::vector<Shared> shared;
+                   std::vector<Contact> shared;
                    for (std::int64_t j = begin; j < end; ++j) {
                      // It may have grown, or be part of another, since it was queued.
                      const std::int32_t fragment = fragments[j];
@@ -116,35 +119,59 @@ class Merger {
                  });
   }
 
-  std::int32_t best_neighbor(std::int32_t fragment, std::vector<Shared>& shared) const {
+  std::int32_t best_neighbor(std::int32_t fragment, std::vector<Contact>& shared) {
     shared.clear();
     for (std::int32_t part = fragment; part >= 0; part = parts_[part].next) {
-      contacts_.for_each(part, [&](std::int32_t piece, std::int32_t length) {
-        const std::int32_t neighbor = sets_.root(piece);
-        if (neighbor == fragment) return;
-        if (!shared.empty() && shared.back().neighbor == neighbor) {
-          shared.back().length += length;
-        } else {
-          shared.push_back({neighbor, length});
-        }
-      });
+      const Contacts::List& list = parts_[part].contacts;
+      for (std::int32_t i = 0; i < list.size; ++i) {
+        const std::int32_t neighbor = sets_.root(list.begin[i].piece);
+        if (neighbor != fragment) shared.push_back({neighbor, list.begin[i].length});
+      }
     }
-    // The border with a neighbour may be in pieces: bring them together.
-    const auto lower = [](const Shared& a, const Shared& b) { return a.neighbor < b.neighbor; };
-    std::sort(shared.begin(), shared.end(), lower);
+    bring_together(shared);
     std::int32_t best = -1;
     double least = 0.0;
-    for (std::size_t i = 0; i < shared.size();) {
-      const std::int32_t neighbor = shared[i].neighbor;
-      std::int64_t length = 0;
-      for (; i < shared.size() && shared[i].neighbor == neighbor; ++i) length += shared[i].length;
-      const double c = cost(fragment, neighbor, length);
+    for (const Contact& contact : shared) {
+      const double c = cost(fragment, contact.piece, contact.length);
       if (best < 0 || c < least) {
-        best = neighbor;
+        best = contact.piece;
         least = c;
       }
     }
+    if (parts_[fragment].next >= 0) put_back(fragment, shared);
     return best;
+  }
+
+  /// The border with a neighbour may be in pieces: makes them one contact. Sorts by neighbour.
+  static void bring_together(std::vector<Contact>& shared) {
+    const auto lower = [](const Contact& a, const Contact& b) { return a.piece < b.piece; };
+    std::sort(shared.begin(), shared.end(), lower);
+    std::size_t count = 0;
+    for (const Contact& contact : shared) {
+      if (count > 0 && shared[count - 1].piece == contact.piece) {
+        shared[count - 1].length += contact.length;
+      } else {
+        shared[count++] = contact;
+      }
+    }
+    shared.resize(count);
+  }
+
+  /// Replaces the contacts of a fragment, of which there are no more than before.
+  void put_back(std::int32_t fragment, const std::vector<Contact>& contacts) {
+    std::size_t done = 0;
+    std::int32_t part = fragment;
+    for (;;) {
+      Part& p = parts_[part];
+      p.contacts.size = static_cast<std::int32_t>(
+          std::min(contacts.size() - done, static_cast<std::size_t>(p.room)));
+      std::copy_n(contacts.data() + done, p.contacts.size, p.contacts.begin);
+      done += static_cast<std::size_t>(p.contacts.size);
+      if (done == contacts.size()) break;
+      part = p.next;
+    }
+    parts_[part].next = -1;
+    parts_[fragment].last = part;
   }
 
   void unite(std::int32_t a, std::int32_t b) {
@@ -174,7 +201,6 @@ class Merger {
 
   RegionSums& sums_;
   DisjointSets& sets_;
-  const Contacts& contacts_;
   std::int64_t min_size_;
   double squared_unit_;
   double kappa_;

@@ -16,7 +16,7 @@ namespace {
 
 // Chosen on BSDS500's training images (docs/accuracy.md).
 constexpr float kSpatialWeight = 0.25F;  // (m' / m)^2
-constexpr float kLambda = 0.1F;
+constexpr float kLambda = 0.02F;
 
 constexpr std::int64_t kRowsAtOnce = 16;
 
@@ -45,7 +45,7 @@ class Refiner {
         means_(static_cast<std::size_t>(sums_.count() * fields_)),
         outside_row_(static_cast<std::size_t>(width), start_label - 1) {}
 
-  void round() {
+  void round(bool is_last) {
     take_means();
     const auto pieces = static_cast<std::int64_t>(changes_.size());
     parallel_for(pieces, 1, num_threads_, [&](std::int64_t begin, std::int64_t end) {
@@ -68,6 +68,7 @@ class Refiner {
       });
       settle();
     }
+    if (is_last) return;
     std::vector<std::int32_t> pixel(static_cast<std::size_t>(channels_));
     for (const BorderChange& change : settled_) add_to_sums(change, pixel.data());
     settled_.clear();
@@ -242,7 +243,7 @@ void refine(std::int32_t* labels, std::int64_t height, std::int64_t width, std::
             double weight_x, int rounds, int num_threads) {
   Refiner<Colors> refiner(labels, height, width, start_label, std::move(sums), min_size, colors,
                           weight_y, weight_x, num_threads);
-  for (int i = 0; i < rounds; ++i) refiner.round();
+  for (int i = 0; i < rounds; ++i) refiner.round(i + 1 == rounds);
 }
 
 template void refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,

@@ -12,10 +12,13 @@ namespace {
 constexpr int kPasses = 2;
 constexpr std::int64_t kRowsAtOnce = 16;  // an even number
 
-/// A pixel that took another label.
-struct Change {
-  std::int64_t row;
-  std::int32_t x, from, to;
+/// The pixels that took another label in some rows.
+struct Changes {
+  struct Labels {
+    std::int32_t from, to;
+  };
+  std::vector<Labels> labels;
+  std::vector<std::int32_t> colors;  // [labels][channels]
 };
 
 }  // namespace
@@ -24,7 +27,8 @@ template <class Colors>
 void smooth(std::int32_t* labels, std::int64_t height, std::int64_t width, const Colors& colors,
             std::vector<std::int64_t>& label_totals, int num_threads) {
   const std::int64_t pieces = (height + kRowsAtOnce - 1) / kRowsAtOnce;
-  std::vector<std::vector<Change>> changes(static_cast<std::size_t>(pieces));
+  std::vector<Changes> changes(static_cast<std::size_t>(pieces));
+  const auto channels = static_cast<std::size_t>(colors.channels());
   for (int step = 0; step < 2 * kPasses; ++step) {
     parallel_for(pieces, 1, num_threads, [&](std::int64_t begin, std::int64_t end) {
       std::vector<std::int32_t> old(static_cast<std::size_t>(width));
@@ -37,25 +41,24 @@ void smooth(std::int32_t* labels, std::int64_t height, std::int64_t width, const
           std::copy_n(row, width, old.data());
           const std::int64_t count = kernels().take_majority(
               old.data(), row - width, row + width, width, row, changed.data());
+          if (label_totals.empty()) continue;
+          Changes& here = changes[piece];
+          here.colors.resize((here.labels.size() + static_cast<std::size_t>(count)) * channels);
           for (std::int64_t i = 0; i < count; ++i) {
             const std::int32_t x = changed[i];
-            changes[piece].push_back({y, x, old[x], row[x]});
+            colors.read(y, x, &here.colors[here.labels.size() * channels]);
+            here.labels.push_back({old[x], row[x]});
           }
         }
       }
     });
   }
-  if (label_totals.empty()) return;
-  const int channels = colors.channels();
-  std::vector<std::int32_t> color(static_cast<std::size_t>(channels));
-  for (const std::vector<Change>& piece : changes) {
-    for (const Change& change : piece) {
-      colors.read(change.row, change.x, color.data());
-      std::int64_t* from = &label_totals[std::int64_t{change.from} * channels];
-      std::int64_t* to = &label_totals[std::int64_t{change.to} * channels];
-      for (int c = 0; c < channels; ++c) {
-        from[c] -= color[c];
-        to[c] += color[c];
+  for (const Changes& piece : changes) {
+    const std::int32_t* color = piece.colors.data();
+    for (const auto& [from, to] : piece.labels) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        label_totals[static_cast<std::size_t>(from) * channels + c] -= *color;
+        label_totals[static_cast<std::size_t>(to) * channels + c] += *color++;
       }
     }
   }
