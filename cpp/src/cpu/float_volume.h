@@ -4,9 +4,9 @@
 #include <superpix/slic.h>
 #include <superpix/types.h>
 
+#include <array>
 #include <cstdint>
-#include <optional>
-#include <utility>
+#include <vector>
 
 #include "cpu/buffer.h"
 #include "cpu/cell_grid.h"
@@ -19,12 +19,16 @@ namespace superpix::cpu {
 struct FloatVolume {
   CellGrid grid;
   int channels = 0;
+  float most = 0.0F;  // no feature is greater in magnitude
   Buffer<float> features;
   Buffer<std::uint8_t> outside;  // by pixel, cell by cell, not 0 where masked out; empty: no mask
 
   /// Where the cell's pixels start in `outside` and slots, and (times channels) in `features`.
   std::int64_t begin(const CellGrid::Box& box, std::int64_t cell) const {
-    return (box.offset + 15) / 16 * 16 + 16 * cell;
+    return begin(box.offset, cell);
+  }
+  static std::int64_t begin(std::int64_t offset, std::int64_t cell) {
+    return (offset + 15) / 16 * 16 + 16 * cell;
   }
   /// Pixels from one channel of a cell to the next.
   static std::int64_t stride(std::int64_t cell_size) { return (cell_size + 15) / 16 * 16; }
@@ -37,30 +41,64 @@ struct FloatVolume {
 FloatVolume make_float_volume(const ArrayView& image, const ArrayView* mask, const CellGrid& grid,
                               const SlicParams& params, int num_threads);
 
-/// A pixel's features, found by its position.
+/// A pixel's features, found by its position, without a division.
 class PixelFeatures {
  public:
-  explicit PixelFeatures(const FloatVolume& volume) : volume_(volume) {}
+  explicit PixelFeatures(const FloatVolume& volume);
 
   struct Place {
     const float* first;   // channel 0
     std::int64_t stride;  // to the next channel
+    std::int64_t count;   // of pixels from here to the end of the cell's row
   };
-  Place at(std::int64_t z, std::int64_t y, std::int64_t x) const {
-    const CellGrid& grid = volume_.grid;
-    const std::int64_t cell =
-        (grid.cell_of(0, z) * grid.cells()[1] + grid.cell_of(1, y)) * grid.cells()[2] +
-        grid.cell_of(2, x);
-    const CellGrid::Box box = grid.box(cell);
-    const std::int64_t stride = FloatVolume::stride(box.size());
-    return {&volume_.features[volume_.begin(box, cell) * volume_.channels] +
-                ((z - box.begin[0]) * box.side(1) + (y - box.begin[1])) * box.side(2) + x -
-                box.begin[2],
-            stride};
-  }
+
+ private:
+  /// The cell of a coordinate along one axis.
+  struct Span {
+    std::int32_t begin, end, cell;
+  };
+
+ public:
+  /// What the pixels of one row have in common.
+  class Row {
+   public:
+    Row(const PixelFeatures& pixels, std::int64_t z, std::int64_t y)
+        : pixels_(pixels), first_cell_(0), offset_(0), area_(0), row_in_cell_(0) {
+      const CellGrid& grid = pixels.volume_.grid;
+      const Span& plane = pixels.spans_[0][z];
+      const Span& line = pixels.spans_[1][y];
+      const std::int64_t depth = plane.end - plane.begin;
+      const std::int64_t height = line.end - line.begin;
+      first_cell_ = (plane.cell * grid.cells()[1] + line.cell) * grid.cells()[2];
+      offset_ = (plane.begin * grid.shape()[1] + depth * line.begin) * grid.shape()[2];
+      area_ = depth * height;
+      row_in_cell_ = (z - plane.begin) * height + y - line.begin;
+    }
+
+    Place at(std::int64_t x) const {
+      const FloatVolume& volume = pixels_.volume_;
+      const Span& column = pixels_.spans_[2][x];
+      const std::int64_t width = column.end - column.begin;
+      const std::int64_t begin =
+          FloatVolume::begin(offset_ + area_ * column.begin, first_cell_ + column.cell);
+      return {&volume.features[begin * volume.channels] + row_in_cell_ * width + x - column.begin,
+              FloatVolume::stride(area_ * width), column.end - x};
+    }
+
+   private:
+    const PixelFeatures& pixels_;
+    std::int64_t first_cell_;   // of the row of cells
+    std::int64_t offset_;       // of its first pixel, without the pads
+    std::int64_t area_;         // of a cell, across x
+    std::int64_t row_in_cell_;  // of this row among those of a cell
+  };
+
+  Row row(std::int64_t z, std::int64_t y) const { return {*this, z, y}; }
+  Place at(std::int64_t z, std::int64_t y, std::int64_t x) const { return row(z, y).at(x); }
 
  private:
   const FloatVolume& volume_;
+  std::array<std::vector<Span>, 3> spans_;  // by coordinate
 };
 
 }  // namespace superpix::cpu

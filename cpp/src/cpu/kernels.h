@@ -57,24 +57,32 @@ struct IntegerCell {
   IntegerSums* sums;  // in and out: [9], by slot, kept equal to the sums over the members
 };
 
-/// One cell of the float path.
+inline constexpr int kCandidateGroup = 4;  // candidates that lie together for the float kernel
+
+/// One cell of the float path. One of its candidates is the origin, from which the others, in
+/// groups, are measured. Fields are the channels, then the dimensions.
 struct FloatCell {
   std::int64_t n;         // pixels
   const float* features;  // [channels][stride]
   const float*
       coordinates;      // [dims][n rounded up to 16]: voxel position / S, from the cell's corner
   std::int64_t stride;  // n rounded up to 16: arrays are readable that far
-  const std::uint8_t* outside;       // nullptr, or [stride]: not 0 where the pixel is masked out
-  std::uint8_t* slots;               // out: [stride]
-  const float* centers;              // [num_candidates][channels + dims]
-  const std::uint8_t* center_slots;  // [num_candidates], ascending
-  const float* color_weights;        // SLICO: [num_candidates]; nullptr: all 1
-  int num_candidates;
+  const std::uint8_t* outside;  // nullptr, or [stride]: not 0 where the pixel is masked out
+  std::uint8_t* slots;          // out: [stride]
   int channels;
   int dims;
-  double* sums;      // out: [27][channels + dims + 1], the last being the count
-  float* max_color;  // SLICO, in and out: [27], largest squared colour difference
-  float* scratch;    // [27 * (channels + dims) * 16]
+  const float* origin;  // [fields]
+  std::int32_t origin_slot;
+  int num_candidates;            // without the origin
+  int num_groups;                // that these fill; the rest of the last is 0
+  const float* centers;          // [num_groups][fields][4], less the origin
+  const float* biases;           // [num_groups][4]: -|center|^2 / 2, -infinity for the rest
+  const std::uint8_t* slots_of;  // [num_groups][4], ascending
+  const float* color_weights;    // SLICO: [num_groups][4]; nullptr: all 1
+  float origin_weight;           // SLICO
+  double* sums;                  // out: [27][fields + 1], the last being the count
+  float* max_color;              // SLICO, in and out: [27], largest squared colour difference
+  float* scratch;                // [1 + slots][fields][16]
 };
 
 /// Where the colours of one row of an IntegerImage lie (integer_image.h).
@@ -127,6 +135,8 @@ struct Kernels {
   /// Assigns every pixel to its best candidate and updates the sums. Returns whether any changed.
   bool (*assign_integer_cell)(const IntegerCell& cell);
   void (*assign_float_cell)(const FloatCell& cell);
+  /// The least and greatest of n > 0 values; false, these left open, where one is not finite.
+  bool (*extremes_of_floats)(const float* values, std::int64_t n, float* low, float* high);
 
   /// out[i] = table[code of pixel i] for a cell's codes; out has room for n rounded up to 64.
   void (*labels_from_codes)(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,

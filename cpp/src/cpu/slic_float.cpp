@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "cpu/kernels.h"
@@ -93,18 +94,42 @@ class Clustering {
     });
   }
 
+  /// The sums of the features over the pixels of each cluster, [cells][channels].
+  std::vector<double> totals() const {
+    const int channels = volume_.channels;
+    std::vector<double> totals(static_cast<std::size_t>(grid_.num_cells() * channels));
+    for_cells([&](std::int64_t k) {
+      grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
+        const double* s = sums_for(cell, slot);
+        for (int c = 0; c < channels; ++c) totals[k * channels + c] += s[c];
+      });
+    });
+    return totals;
+  }
+
  private:
   enum class Distance { kSpatial, kFull };
 
+  static constexpr int kMaxGroups = (kMaxCandidates - 1 + kCandidateGroup - 1) / kCandidateGroup;
+
+  /// What `cell` gives to the cluster that sees it in `slot`.
+  const double* sums_for(std::int64_t cell, int slot) const {
+    return &sums_[(cell * num_slots_ + num_slots_ - 1 - slot) * (fields_ + 1)];
+  }
+
   double* position(std::int64_t k) { return &centers_[k * fields_ + volume_.channels]; }
+
+  std::int64_t cells_at_once() const {
+    constexpr std::int64_t kPixels = 4096;
+    return std::max<std::int64_t>(1, kPixels * grid_.num_cells() / grid_.num_pixels());
+  }
 
   template <class F>
   void for_cells(F f) const {
-    const std::int64_t grain =
-        std::max<std::int64_t>(1, 2048 * grid_.num_cells() / grid_.num_pixels());
-    parallel_for(grid_.num_cells(), grain, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t cell = begin; cell < end; ++cell) f(cell);
-    });
+    parallel_for(grid_.num_cells(), cells_at_once(), num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t cell = begin; cell < end; ++cell) f(cell);
+                 });
   }
 
   /// Positions in a cell from its corner, in units of S; there are at most eight sizes of cell.
@@ -154,25 +179,39 @@ class Clustering {
 
   /// What a thread needs for one cell at a time.
   struct Scratch {
-    explicit Scratch(int fields)
-        : centers(static_cast<std::size_t>(kMaxCandidates * fields)),
-          sums(static_cast<std::size_t>(kMaxCandidates * fields * 16)) {}
-    std::vector<float> centers;
-    std::vector<float> sums;
-    std::uint8_t slots[kMaxCandidates];
-    float weights[kMaxCandidates];
+    Scratch(int fields, int num_slots)
+        : origin(static_cast<std::size_t>(fields)),
+          centers(kMaxGroups * kCandidateGroup * fields),
+          sums(static_cast<std::int64_t>(num_slots + 1) * fields * 16) {}
+    std::vector<float> origin;
+    Buffer<float> centers;
+    Buffer<float> sums;
+    float biases[kMaxGroups * kCandidateGroup];
+    float weights[kMaxGroups * kCandidateGroup];
+    std::uint8_t slots[kMaxGroups * kCandidateGroup];
   };
+
+  template <class F>
+  void parallel_cells(F f) {
+    parallel_for(grid_.num_cells(), cells_at_once(), num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   Scratch scratch(fields_, num_slots_);
+                   for (std::int64_t cell = begin; cell < end; ++cell) f(cell, scratch);
+                 });
+  }
 
   /// Makes one round of sums in which every pixel goes to the cluster of its own cell.
   void start_from_cells() {
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
       FloatCell c = kernel_cell(cell);
       std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
-      scratch.slots[0] = static_cast<std::uint8_t>(grid_.own_slot());
-      std::fill_n(scratch.centers.data(), fields_, 0.0F);
-      c.center_slots = scratch.slots;
-      c.centers = scratch.centers.data();
-      c.num_candidates = 1;
+      // The first pixel is as near to all others as anything that is known by now.
+      for (int channel = 0; channel < volume_.channels; ++channel) {
+        scratch.origin[channel] = c.features[channel * c.stride];
+      }
+      std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
+      c.origin = scratch.origin.data();
+      c.origin_slot = grid_.own_slot();
       c.scratch = scratch.sums.data();
       kernels_.assign_float_cell(c);
       visited_[cell] = 1;
@@ -181,46 +220,94 @@ class Clustering {
     std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
   }
 
-  template <class F>
-  void parallel_cells(F f) {
-    const std::int64_t grain =
-        std::max<std::int64_t>(1, 2048 * grid_.num_cells() / grid_.num_pixels());
-    parallel_for(grid_.num_cells(), grain, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-      Scratch scratch(fields_);
-      for (std::int64_t cell = begin; cell < end; ++cell) f(cell, scratch);
+  /// The clusters that may have pixels of a cell, the origin first.
+  struct Candidates {
+    struct Candidate {
+      std::int64_t cluster;
+      int slot;
+    };
+    Candidate list[kMaxCandidates];
+    int count = 0;
+    bool any_moved = false;
+  };
+
+  Candidates find_candidates(std::int64_t cell) const {
+    Candidates found;
+    int origin = 0;
+    grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
+      if (exists_[k] == 0) return;
+      found.any_moved |= moved_[k] != 0;
+      if (k == cell) origin = found.count;
+      found.list[found.count++] = {k, slot};
     });
+    std::rotate(found.list, found.list + origin, found.list + std::min(origin + 1, found.count));
+    return found;
+  }
+
+  float color_weight(std::int64_t k, Distance distance) const {
+    if (distance == Distance::kSpatial) return 0.0F;
+    return params_.slic_zero ? 1.0F / max_color_[k] : 1.0F;
+  }
+
+  /// Hands the candidates to the kernel.
+  void load_candidates(const Candidates& candidates, Distance distance, Scratch& scratch,
+                       FloatCell& c, const CellGrid::Box& box) const {
+    const int channels = volume_.channels;
+    const double* origin = &centers_[candidates.list[0].cluster * fields_];
+    for (int i = 0; i < channels; ++i) scratch.origin[i] = static_cast<float>(origin[i]);
+    for (int d = 0; d < dims_; ++d) {
+      const auto corner = static_cast<double>(box.begin[3 - dims_ + d]);
+      scratch.origin[channels + d] =
+          static_cast<float>((origin[channels + d] - corner) * weight_[d]);
+    }
+    c.origin = scratch.origin.data();
+    c.origin_slot = candidates.list[0].slot;
+    c.origin_weight = color_weight(candidates.list[0].cluster, distance);
+    c.num_candidates = candidates.count - 1;
+    c.num_groups = (c.num_candidates + kCandidateGroup - 1) / kCandidateGroup;
+    for (int i = 0; i < c.num_groups * kCandidateGroup; ++i) {
+      float* to =
+          &scratch.centers[i / kCandidateGroup * fields_ * kCandidateGroup + i % kCandidateGroup];
+      if (i >= c.num_candidates) {
+        for (int f = 0; f < fields_; ++f) to[f * kCandidateGroup] = 0.0F;
+        scratch.biases[i] = -std::numeric_limits<float>::infinity();
+        scratch.weights[i] = 0.0F;
+        scratch.slots[i] = 0;
+        continue;
+      }
+      const Candidates::Candidate& candidate = candidates.list[i + 1];
+      const double* center = &centers_[candidate.cluster * fields_];
+      double square = 0.0;
+      const auto put = [&](int field, double from_origin) {
+        const auto rounded = static_cast<float>(from_origin);
+        to[field * kCandidateGroup] = rounded;
+        square += static_cast<double>(rounded) * rounded;
+      };
+      for (int f = 0; f < channels; ++f) put(f, center[f] - scratch.origin[f]);
+      for (int d = 0; d < dims_; ++d) {
+        const auto corner = static_cast<double>(box.begin[3 - dims_ + d]);
+        put(channels + d,
+            (center[channels + d] - corner) * weight_[d] - scratch.origin[channels + d]);
+      }
+      scratch.biases[i] = static_cast<float>(-0.5 * square);
+      scratch.weights[i] = color_weight(candidate.cluster, distance);
+      scratch.slots[i] = static_cast<std::uint8_t>(candidate.slot);
+    }
+    c.centers = scratch.centers.data();
+    c.biases = scratch.biases;
+    c.slots_of = scratch.slots;
+    c.scratch = scratch.sums.data();
   }
 
   void iterate(Distance distance) {
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
-      bool any_moved = false;
-      int n = 0;
-      grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
-        if (exists_[k] == 0) return;
-        any_moved |= moved_[k] != 0;
-        scratch.slots[n] = static_cast<std::uint8_t>(slot);
-        const double* center = &centers_[k * fields_];
-        float* to = &scratch.centers[static_cast<std::size_t>(n * fields_)];
-        for (int c = 0; c < volume_.channels; ++c) to[c] = static_cast<float>(center[c]);
-        for (int d = 0; d < dims_; ++d) {
-          const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
-          to[volume_.channels + d] =
-              static_cast<float>((center[volume_.channels + d] - corner) * weight_[d]);
-        }
-        scratch.weights[n] = distance == Distance::kSpatial ? 0.0F
-                             : params_.slic_zero            ? 1.0F / max_color_[k]
-                                                            : 1.0F;
-        ++n;
-      });
+      const Candidates candidates = find_candidates(cell);
       // Candidates that all stand still give the slots and sums that are there.
-      visited_[cell] = any_moved && n > 0 ? 1 : 0;
+      visited_[cell] = candidates.any_moved ? 1 : 0;
       if (visited_[cell] == 0) return;
       FloatCell c = kernel_cell(cell);
+      load_candidates(candidates, distance, scratch, c, boxes_[cell]);
       std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
-      c.center_slots = scratch.slots;
-      c.centers = scratch.centers.data();
-      c.num_candidates = n;
-      c.scratch = scratch.sums.data();
       float ignored[kMaxCandidates] = {};
       if (params_.slic_zero || distance == Distance::kSpatial) {
         c.color_weights = scratch.weights;
@@ -247,8 +334,7 @@ class Clustering {
         bool any_visited = false;
         grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
           any_visited |= visited_[cell] != 0;
-          const std::int64_t as_seen = num_slots_ - 1 - slot;
-          const double* s = &sums_[(cell * num_slots_ + as_seen) * (fields_ + 1)];
+          const double* s = sums_for(cell, slot);
           for (int c = 0; c < volume_.channels; ++c) total[c] += s[c];
           for (int d = 0; d < dims_; ++d) {
             const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
@@ -356,13 +442,15 @@ class Clustering {
 
 }  // namespace
 
-void slic_float(const FloatVolume& volume, const std::vector<std::uint8_t>& has_seed,
-                const SlicParams& params, double step, std::int32_t* labels, int num_threads) {
+std::vector<double> slic_float(const FloatVolume& volume, const std::vector<std::uint8_t>& has_seed,
+                               const SlicParams& params, double step, std::int32_t* labels,
+                               int num_threads) {
   Clustering clustering(volume, has_seed, params, step, num_threads);
   clustering.start(!has_seed.empty());
   if (params.perturb_seeds) clustering.perturb();
   clustering.run();
   clustering.write_labels(labels);
+  return clustering.totals();
 }
 
 }  // namespace superpix::cpu
