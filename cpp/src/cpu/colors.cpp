@@ -13,7 +13,7 @@ void VolumeColors::add(std::int64_t row, std::int64_t begin, std::int64_t end,
     const PixelFeatures::Place place = pixels.at(begin);
     const std::int64_t n = std::min(end - begin, place.count);
     for (int c = 0; c < channels_; ++c) {
-      const float* p = place.first + c * place.stride;
+      const float* p = place.first + c * FloatVolume::kBlock;
       std::int64_t sum = 0;
       for (std::int64_t i = 0; i < n; ++i) sum += to_fixed_point(p[i], scale_);
       sums[c] += sum;

@@ -99,7 +99,7 @@ class VolumeColors final : public ColorSource {
   void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
     const PixelFeatures::Place place = pixels_.at(row / height_, row % height_, x);
     for (int c = 0; c < channels_; ++c) {
-      out[c] = to_fixed_point(place.first[c * place.stride], scale_);
+      out[c] = to_fixed_point(place.first[c * FloatVolume::kBlock], scale_);
     }
   }
 

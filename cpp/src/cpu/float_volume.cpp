@@ -254,6 +254,16 @@ void for_rows(const CellGrid::Box& box, F f) {
   }
 }
 
+/// Planes [channels][stride] -> [blocks][channels][16].
+void cut_into_blocks(const float* planes, int channels, std::int64_t stride, float* blocks) {
+  constexpr std::int64_t kBlock = FloatVolume::kBlock;
+  for (std::int64_t first = 0; first < stride; first += kBlock) {
+    for (int c = 0; c < channels; ++c, blocks += kBlock) {
+      std::memcpy(blocks, planes + c * stride + first, kBlock * sizeof(float));
+    }
+  }
+}
+
 /// The blurred image as planes [channels][D*H*W].
 Buffer<float> blurred_planes(const Reader& reader, const ArrayView* mask, int channels,
                              const Extent& shape, const SlicParams& params, const Stretch& stretch,
@@ -316,12 +326,13 @@ FloatVolume make_float_volume(const ArrayView& image, const ArrayView* mask, con
     blurred = blurred_planes(reader, mask, channels, shape, params, stretch, num_threads);
   }
 
-  const auto fill_cell = [&](std::int64_t cell) {
+  // A cell is made as planes [channels][stride], which are then cut into blocks.
+  const std::int64_t most_in_cell =
+      FloatVolume::padded(grid.longest_side(0) * grid.longest_side(1) * grid.longest_side(2));
+  const auto fill_cell = [&](std::int64_t cell, float* planes) {
     const CellGrid::Box box = grid.box(cell);
     const std::int64_t n = box.size();
-    const std::int64_t stride = FloatVolume::stride(n);
-    const std::int64_t base = volume.begin(box, cell);
-    float* planes = &volume.features[base * channels];
+    const std::int64_t stride = FloatVolume::padded(n);
     for_rows(box, [&](std::int64_t z, std::int64_t y, std::int64_t first) {
       if (!blur) {
         reader.read(z, y, box.begin[2], box.side(2), planes + first, stride);
@@ -342,6 +353,8 @@ FloatVolume make_float_volume(const ArrayView& image, const ArrayView* mask, con
     for (int c = 0; c < channels; ++c) {
       std::fill(planes + c * stride + n, planes + (c + 1) * stride, 0.0F);
     }
+    const std::int64_t base = volume.begin(box, cell);
+    cut_into_blocks(planes, channels, stride, &volume.features[base * channels]);
     if (mask == nullptr) return;
     std::uint8_t* outside = &volume.outside[base];
     for_rows(box, [&](std::int64_t z, std::int64_t y, std::int64_t first) {
@@ -351,10 +364,12 @@ FloatVolume make_float_volume(const ArrayView& image, const ArrayView* mask, con
     });
     std::fill(outside + n, outside + stride, std::uint8_t{1});
   };
+  constexpr std::int64_t kPixelsAtOnce = 4096;
   parallel_for(grid.num_cells(),
-               std::max<std::int64_t>(1, 4096 * grid.num_cells() / grid.num_pixels()), num_threads,
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t cell = begin; cell < end; ++cell) fill_cell(cell);
+               std::max<std::int64_t>(1, kPixelsAtOnce * grid.num_cells() / grid.num_pixels()),
+               num_threads, [&](std::int64_t begin, std::int64_t end) {
+                 Buffer<float> planes(most_in_cell * channels);
+                 for (std::int64_t cell = begin; cell < end; ++cell) fill_cell(cell, planes.data());
                });
   return volume;
 }

@@ -4,6 +4,7 @@
 #include <superpix/slic.h>
 #include <superpix/types.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -13,7 +14,8 @@
 
 namespace superpix::cpu {
 
-/// An image or volume as float32 features, stored cell by cell, within a cell channel by channel.
+/// An image or volume as float32 features, stored cell by cell, within a cell in blocks of 16
+/// pixels, within a block channel by channel: a kernel reads them in one go.
 /// Features are colours divided by the compactness, so that the distance of SLIC is
 /// |feature difference|^2 + |position difference / S|^2.
 struct FloatVolume {
@@ -23,17 +25,21 @@ struct FloatVolume {
   Buffer<float> features;
   Buffer<std::uint8_t> outside;  // by pixel, cell by cell, not 0 where masked out; empty: no mask
 
+  static constexpr std::int64_t kBlock = 16;
+
   /// Where the cell's pixels start in `outside` and slots, and (times channels) in `features`.
   std::int64_t begin(const CellGrid::Box& box, std::int64_t cell) const {
     return begin(box.offset, cell);
   }
   static std::int64_t begin(std::int64_t offset, std::int64_t cell) {
-    return (offset + 15) / 16 * 16 + 16 * cell;
+    return padded(offset) + kBlock * cell;
   }
-  /// Pixels from one channel of a cell to the next.
-  static std::int64_t stride(std::int64_t cell_size) { return (cell_size + 15) / 16 * 16; }
+  /// The pixels of whole blocks.
+  static std::int64_t padded(std::int64_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
 
-  std::int64_t padded_size() const { return grid.num_pixels() + 32 * (grid.num_cells() + 1); }
+  std::int64_t padded_size() const {
+    return grid.num_pixels() + 2 * kBlock * (grid.num_cells() + 1);
+  }
 };
 
 /// Reads `image` ([D,H,W,C], any dtype and strides): value range, CIELAB, blur, 1 / compactness.
@@ -47,9 +53,8 @@ class PixelFeatures {
   explicit PixelFeatures(const FloatVolume& volume);
 
   struct Place {
-    const float* first;   // channel 0
-    std::int64_t stride;  // to the next channel
-    std::int64_t count;   // of pixels from here to the end of the cell's row
+    const float* first;  // channel 0; the next are FloatVolume::kBlock further each
+    std::int64_t count;  // of pixels from here on that lie side by side
   };
 
  private:
@@ -81,8 +86,10 @@ class PixelFeatures {
       const std::int64_t width = column.end - column.begin;
       const std::int64_t begin =
           FloatVolume::begin(offset_ + area_ * column.begin, first_cell_ + column.cell);
-      return {&volume.features[begin * volume.channels] + row_in_cell_ * width + x - column.begin,
-              FloatVolume::stride(area_ * width), column.end - x};
+      const std::int64_t in_cell = row_in_cell_ * width + x - column.begin;
+      const std::int64_t in_block = in_cell % FloatVolume::kBlock;
+      return {&volume.features[(begin + in_cell - in_block) * volume.channels] + in_block,
+              std::min(column.end - x, FloatVolume::kBlock - in_block)};
     }
 
    private:

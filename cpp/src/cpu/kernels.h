@@ -62,13 +62,11 @@ inline constexpr int kCandidateGroup = 4;  // candidates that lie together for t
 /// One cell of the float path. One of its candidates is the origin, from which the others, in
 /// groups, are measured. Fields are the channels, then the dimensions.
 struct FloatCell {
-  std::int64_t n;         // pixels
-  const float* features;  // [channels][stride]
-  const float*
-      coordinates;      // [dims][n rounded up to 16]: voxel position / S, from the cell's corner
-  std::int64_t stride;  // n rounded up to 16: arrays are readable that far
-  const std::uint8_t* outside;  // nullptr, or [stride]: not 0 where the pixel is masked out
-  std::uint8_t* slots;          // out: [stride]
+  std::int64_t n;               // pixels
+  const float* features;        // [blocks of 16 pixels][channels][16]
+  const float* coordinates;     // [blocks][dims][16]: voxel position / S, from the cell's corner
+  const std::uint8_t* outside;  // nullptr, or [blocks][16]: not 0 where the pixel is masked out
+  std::uint8_t* slots;          // out: [blocks][16]
   int channels;
   int dims;
   const float* origin;  // [fields]
@@ -77,7 +75,7 @@ struct FloatCell {
   int num_groups;                // that these fill; the rest of the last is 0
   const float* centers;          // [num_groups][fields][4], less the origin
   const float* biases;           // [num_groups][4]: -|center|^2 / 2, -infinity for the rest
-  const std::uint8_t* slots_of;  // [num_groups][4], ascending
+  const std::int32_t* slots_of;  // [num_groups][4], ascending
   const float* color_weights;    // SLICO: [num_groups][4]; nullptr: all 1
   float origin_weight;           // SLICO
   double* sums;                  // out: [27][fields + 1], the last being the count

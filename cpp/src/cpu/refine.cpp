@@ -202,7 +202,7 @@ class Refiner {
       for (int i = 0; i < p.count; ++i) {
         const PixelFeatures::Place place = row.at(p.first_x + xs[i]);
         for (int c = 0; c < channels_; ++c) {
-          scratch.colors[c * kLanes + i] = place.first[c * place.stride];
+          scratch.colors[c * kLanes + i] = place.first[c * FloatVolume::kBlock];
         }
       }
       p.colors = scratch.colors.data();

@@ -141,16 +141,17 @@ class Clustering {
     for (const std::int64_t depth : sides(0)) {
       for (const std::int64_t height : sides(1)) {
         for (const std::int64_t width : sides(2)) {
-          std::vector<float>& planes = coordinates_[{depth, height, width}];
-          const std::int64_t stride = FloatVolume::stride(depth * height * width);
-          planes.assign(static_cast<std::size_t>(dims_ * stride), 0.0F);
+          std::vector<float>& blocks = coordinates_[{depth, height, width}];
+          blocks.assign(
+              static_cast<std::size_t>(dims_ * FloatVolume::padded(depth * height * width)), 0.0F);
           std::int64_t i = 0;
           for (std::int64_t z = 0; z < depth; ++z) {
             for (std::int64_t y = 0; y < height; ++y) {
               for (std::int64_t x = 0; x < width; ++x, ++i) {
                 const std::array<std::int64_t, 3> at{z, y, x};
+                const std::int64_t in_block = i % FloatVolume::kBlock;
                 for (int d = 0; d < dims_; ++d) {
-                  planes[d * stride + i] =
+                  blocks[(i - in_block) * dims_ + d * FloatVolume::kBlock + in_block] =
                       static_cast<float>(static_cast<double>(at[3 - dims_ + d]) * weight_[d]);
                 }
               }
@@ -166,7 +167,6 @@ class Clustering {
     const std::int64_t begin = volume_.begin(box, cell);
     FloatCell c{};
     c.n = box.size();
-    c.stride = FloatVolume::stride(c.n);
     c.channels = volume_.channels;
     c.dims = dims_;
     c.features = &volume_.features[begin * volume_.channels];
@@ -188,7 +188,7 @@ class Clustering {
     Buffer<float> sums;
     float biases[kMaxGroups * kCandidateGroup];
     float weights[kMaxGroups * kCandidateGroup];
-    std::uint8_t slots[kMaxGroups * kCandidateGroup];
+    std::int32_t slots[kMaxGroups * kCandidateGroup];
   };
 
   template <class F>
@@ -207,7 +207,7 @@ class Clustering {
       std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
       // The first pixel is as near to all others as anything that is known by now.
       for (int channel = 0; channel < volume_.channels; ++channel) {
-        scratch.origin[channel] = c.features[channel * c.stride];
+        scratch.origin[channel] = c.features[channel * FloatVolume::kBlock];
       }
       std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
       c.origin = scratch.origin.data();
@@ -291,7 +291,7 @@ class Clustering {
       }
       scratch.biases[i] = static_cast<float>(-0.5 * square);
       scratch.weights[i] = color_weight(candidate.cluster, distance);
-      scratch.slots[i] = static_cast<std::uint8_t>(candidate.slot);
+      scratch.slots[i] = candidate.slot;
     }
     c.centers = scratch.centers.data();
     c.biases = scratch.biases;
@@ -396,7 +396,7 @@ class Clustering {
     if (least < 0) return;
     const PixelFeatures::Place place = pixels.at(best[0], best[1], best[2]);
     for (int c = 0; c < volume_.channels; ++c) {
-      centers_[k * fields_ + c] = place.first[c * place.stride];
+      centers_[k * fields_ + c] = place.first[c * FloatVolume::kBlock];
     }
     for (int d = 0; d < dims_; ++d) position(k)[d] = static_cast<double>(best[3 - dims_ + d]);
   }
@@ -411,7 +411,8 @@ class Clustering {
       const PixelFeatures::Place p = pixels.at(before[0], before[1], before[2]);
       const PixelFeatures::Place q = pixels.at(after[0], after[1], after[2]);
       for (int c = 0; c < volume_.channels; ++c) {
-        const double d = static_cast<double>(p.first[c * p.stride]) - q.first[c * q.stride];
+        const double d = static_cast<double>(p.first[c * FloatVolume::kBlock]) -
+                         q.first[c * FloatVolume::kBlock];
         sum += d * d;
       }
     }

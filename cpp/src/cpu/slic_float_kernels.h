@@ -50,15 +50,9 @@ class FloatLaneSums {
       lanes &= ~same;
       float* to = begin(slot);
       counts_[slot] += count_bits(same);
-      if (same == first_lanes(kLanes)) {
-        for (int i = 0; i < fields_ * kLanes; i += kLanes) {
-          store(to + i, load(to + i) + load(block + i));
-        }
-      } else {
-        const Mask m = mask_of_bits(same);
-        for (int i = 0; i < fields_ * kLanes; i += kLanes) {
-          store(to + i, load(to + i) + select(m, load(block + i), floats(0.0F)));
-        }
+      const Mask m = mask_of_bits(same);
+      for (int i = 0; i < fields_ * kLanes; i += kLanes) {
+        store(to + i, load(to + i) + select(m, load(block + i), floats(0.0F)));
       }
     }
   }
@@ -94,15 +88,27 @@ class FloatLaneSums {
   std::uint32_t used_ = 0;
 };
 
+// Floats from what is read to what is asked for: a page, beyond which the processor does not look.
+inline constexpr std::int64_t kPrefetchAhead = 1024;
+
+inline void prefetch(const float* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  (void)p;
+#endif
+}
+
 /// Reads block i, less the origin, into [fields][16].
 inline void read_block(const FloatCell& cell, std::int64_t i, float* block) {
   const float* origin = cell.origin;
-  const float* from = cell.features + i;
-  for (int c = 0; c < cell.channels; ++c, from += cell.stride, block += kLanes) {
+  const float* from = cell.features + i * cell.channels;
+  for (int c = 0; c < cell.channels; ++c, from += kLanes, block += kLanes) {
+    prefetch(from + kPrefetchAhead);
     store(block, load(from) - floats(*origin++));
   }
-  from = cell.coordinates + i;
-  for (int d = 0; d < cell.dims; ++d, from += cell.stride, block += kLanes) {
+  from = cell.coordinates + i * cell.dims;
+  for (int d = 0; d < cell.dims; ++d, from += kLanes, block += kLanes) {
     store(block, load(from) - floats(*origin++));
   }
 }
@@ -130,11 +136,20 @@ inline void compare(const FloatCell& cell, const float* block, int group, Best& 
       }
     }
   }
-  for (int k = 0; k < kCount; ++k) {
-    const Mask closer = less(best.score, score[k]);
-    best.score = select(closer, score[k], best.score);
-    best.slot = select(closer, ints(cell.slots_of[group * kCandidateGroup + k]), best.slot);
+  // The greatest first, then whose it is: no comparison waits for the one before.
+  Floats greatest[kCount];
+  for (int k = 0; k < kCount; ++k) greatest[k] = score[k];
+  for (int n = kCount / 2; n > 0; n /= 2) {
+    for (int k = 0; k < n; ++k) greatest[k] = max(greatest[k], greatest[k + n]);
   }
+  const std::int32_t* slots = cell.slots_of + group * kCandidateGroup;
+  Ints slot = ints(slots[kCount - 1]);
+  for (int k = kCount - 2; k >= 0; --k) {
+    slot = select(less(score[k], greatest[0]), slot, ints(slots[k]));
+  }
+  const Mask closer = less(best.score, greatest[0]);
+  best.score = select(closer, greatest[0], best.score);
+  best.slot = select(closer, slot, best.slot);
 }
 
 inline Ints nearest_slots(const FloatCell& cell, const float* block) {
