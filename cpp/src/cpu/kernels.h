@@ -16,16 +16,16 @@ struct LabQuantization {
   float chroma_scale;
 };
 
-/// The clusters of the integer path. Around the grid there is a border of cells without clusters, so
-/// that every cell has nine neighbours. Arrays are [rows of cells + 2][columns of cells + 2].
+/// The clusters of the integer path. Around the grid there is a border of cells without clusters,
+/// so that every cell has nine neighbours. Arrays are [rows of cells + 2][columns of cells + 2].
 struct IntegerClusters {
   const std::int32_t* la;         // int16 pair, multiples of 16
   const std::int32_t* b;          // int16 pair, the high half 0; a multiple of 16
   const std::int32_t* half_norm;  // |colour|^2 / 2; -1 where there is no cluster
   const std::int32_t* y;          // in 1 / kPositionStep pixels
   const std::int32_t* x;
-  std::int32_t stride;           // from one row of cells to the next
-  float weight_y, weight_x;      // position -> weighted int16 position
+  std::int32_t stride;                     // from one row of cells to the next
+  float weight_y, weight_x;                // position -> weighted int16 position
   float position_norm_y, position_norm_x;  // weighted position, squared -> half the squared norm
 };
 
@@ -78,9 +78,10 @@ struct FloatCell {
   const std::int32_t* slots_of;  // [num_groups][4], ascending
   const float* color_weights;    // SLICO: [num_groups][4]; nullptr: all 1
   float origin_weight;           // SLICO
-  double* sums;                  // out: [27][fields + 1], the last being the count
-  float* max_color;              // SLICO, in and out: [27], largest squared colour difference
-  float* scratch;                // [1 + slots][fields][16]
+  const double* totals;  // [fields + 1]: the sums over all pixels inside the mask, and their count
+  double* sums;          // in: 0, out: [slots][fields + 1], what goes to each candidate
+  float* max_color;      // SLICO, in and out: [27], largest squared colour difference
+  float* scratch;        // [1 + slots][fields][16]
 };
 
 /// Where the colours of one row of an IntegerImage lie (integer_image.h).
@@ -133,6 +134,8 @@ struct Kernels {
   /// Assigns every pixel to its best candidate and updates the sums. Returns whether any changed.
   bool (*assign_integer_cell)(const IntegerCell& cell);
   void (*assign_float_cell)(const FloatCell& cell);
+  /// Adds what becomes the totals of a cell to sums [fields + 1]. Reads no candidates.
+  void (*sum_float_cell)(const FloatCell& cell);
   /// The least and greatest of n > 0 values; false, these left open, where one is not finite.
   bool (*extremes_of_floats)(const float* values, std::int64_t n, float* low, float* high);
 

@@ -22,6 +22,7 @@ const Kernels& SUPERPIX_KERNELS() {
       .start_integer_cell = start_integer_cell,
       .assign_integer_cell = assign_integer_cell,
       .assign_float_cell = assign_float_cell,
+      .sum_float_cell = sum_float_cell,
       .extremes_of_floats = extremes_of_floats,
       .labels_from_codes = labels_from_codes,
       .labels_from_slots = labels_from_slots,

@@ -31,6 +31,7 @@ class Clustering {
         fields_(volume.channels + dims_),
         slots_(volume.padded_size()),
         sums_(static_cast<std::size_t>(grid_.num_cells() * num_slots_ * (fields_ + 1))),
+        totals_(static_cast<std::size_t>(grid_.num_cells() * (fields_ + 1))),
         centers_(static_cast<std::size_t>(grid_.num_cells() * fields_)),
         exists_(has_seed),
         moved_(static_cast<std::size_t>(grid_.num_cells()), 1),
@@ -173,6 +174,7 @@ class Clustering {
     c.coordinates = coordinates_.at({box.side(0), box.side(1), box.side(2)}).data();
     c.outside = volume_.outside.size() > 0 ? &volume_.outside[begin] : nullptr;
     c.slots = &slots_[begin];
+    c.totals = &totals_[cell * (fields_ + 1)];
     c.sums = &sums_[cell * num_slots_ * (fields_ + 1)];
     return c;
   }
@@ -204,16 +206,21 @@ class Clustering {
   void start_from_cells() {
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
       FloatCell c = kernel_cell(cell);
-      std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
+      std::fill_n(c.slots, FloatVolume::padded(c.n), static_cast<std::uint8_t>(grid_.own_slot()));
+      double* totals = &totals_[cell * (fields_ + 1)];
+      std::fill_n(totals, fields_ + 1, 0.0);
+      c.sums = totals;
       // The first pixel is as near to all others as anything that is known by now.
       for (int channel = 0; channel < volume_.channels; ++channel) {
         scratch.origin[channel] = c.features[channel * FloatVolume::kBlock];
       }
       std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
       c.origin = scratch.origin.data();
-      c.origin_slot = grid_.own_slot();
       c.scratch = scratch.sums.data();
-      kernels_.assign_float_cell(c);
+      kernels_.sum_float_cell(c);
+      double* sums = &sums_[cell * num_slots_ * (fields_ + 1)];
+      std::fill_n(sums, num_slots_ * (fields_ + 1), 0.0);
+      std::copy_n(totals, fields_ + 1, sums + grid_.own_slot() * (fields_ + 1));
       visited_[cell] = 1;
     });
     update();
@@ -432,6 +439,7 @@ class Clustering {
   std::vector<CellGrid::Box> boxes_;
   mutable Buffer<std::uint8_t> slots_;
   mutable std::vector<double> sums_;   // [cells][slots][fields + 1]
+  std::vector<double> totals_;         // [cells][fields + 1]
   std::vector<double> centers_;        // [cells][fields]; positions in pixels
   std::vector<std::uint8_t> exists_;   // cells with a cluster
   std::vector<std::uint8_t> moved_;    // clusters that the last update changed

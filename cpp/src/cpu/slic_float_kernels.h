@@ -27,20 +27,12 @@ inline constexpr int kGroupsAtOnce = 1;
 // Blocks after which the lanes' single precision sums are emptied into double precision.
 inline constexpr std::int64_t kFloatBlocksPerFlush = 64;
 
-/// In pairs, so that the order is the one of every vector width.
-inline double sum_of_lanes(const float* lanes) {
-  double s[kLanes / 2];
-  for (int i = 0; i < 8; ++i) s[i] = static_cast<double>(lanes[i]) + lanes[i + 8];
-  for (int i = 0; i < 4; ++i) s[i] += s[i + 4];
-  for (int i = 0; i < 2; ++i) s[i] += s[i + 2];
-  return s[0] + s[1];
-}
-
 /// Sums per slot, field and lane of what lies between a pixel and the origin. The memory is the
 /// caller's: [27][fields][16].
 class FloatLaneSums {
  public:
-  FloatLaneSums(float* memory, int fields) : memory_(memory), fields_(fields) {}
+  FloatLaneSums(float* memory, const FloatCell& cell)
+      : memory_(memory), fields_(cell.channels + cell.dims), origin_(cell.origin) {}
 
   /// Adds a block [fields][16].
   void add(std::uint32_t lanes, Ints slots, const std::int32_t* slot_values, const float* block) {
@@ -57,14 +49,15 @@ class FloatLaneSums {
     }
   }
 
-  void flush(const float* origin, double* sums) {
+  /// Adds all to sums [27][fields + 1].
+  void flush(double* sums) {
     for (; used_ != 0; used_ &= used_ - 1) {
       const int slot = lowest_bit(used_);
       double* to = sums + static_cast<std::int64_t>(slot) * (fields_ + 1);
       const float* from = memory_ + static_cast<std::int64_t>(slot) * fields_ * kLanes;
       const double count = counts_[slot];
       for (int field = 0; field < fields_; ++field) {
-        to[field] += sum_of_lanes(from + field * kLanes) + count * origin[field];
+        to[field] += static_cast<double>(sum(load(from + field * kLanes))) + count * origin_[field];
       }
       to[fields_] += count;
     }
@@ -84,6 +77,7 @@ class FloatLaneSums {
 
   float* memory_;
   int fields_;
+  const float* origin_;
   std::int32_t counts_[kMaxCandidates];
   std::uint32_t used_ = 0;
 };
@@ -218,11 +212,18 @@ inline Nearest nearest_weighted(const FloatCell& cell, const float* block) {
   return nearest;
 }
 
+/// The lanes of block i that are pixels inside the mask.
+inline std::uint32_t lanes_inside(const FloatCell& cell, std::int64_t i) {
+  const std::uint32_t lanes = first_lanes(cell.n - i);
+  if (cell.outside == nullptr) return lanes;
+  return lanes & bits(equal(load_bytes(cell.outside + i), ints(0)));
+}
+
 template <bool kWeighted>
 void assign_float_cell_as(const FloatCell& cell) {
   const int fields = cell.channels + cell.dims;
   float* block = cell.scratch;
-  FloatLaneSums lane_sums(block + fields * kLanes, fields);
+  FloatLaneSums lane_sums(block + fields * kLanes, cell);
   for (std::int64_t i = 0; i < cell.n; i += kLanes) {
     read_block(cell, i, block);
     Ints slots;
@@ -235,12 +236,12 @@ void assign_float_cell_as(const FloatCell& cell) {
       slots = nearest_slots(cell, block);
     }
     store_bytes(cell.slots + i, slots);
-    std::uint32_t lanes = first_lanes(cell.n - i);
-    if (cell.outside != nullptr) lanes &= bits(equal(load_bytes(cell.outside + i), ints(0)));
+    std::uint32_t lanes = lanes_inside(cell, i);
     std::int32_t slot_values[kLanes];
     store(slot_values, slots);
-    lane_sums.add(lanes, slots, slot_values, block);
-    if ((i / kLanes + 1) % kFloatBlocksPerFlush == 0) lane_sums.flush(cell.origin, cell.sums);
+    const std::uint32_t others = lanes & ~bits(equal(slots, ints(cell.origin_slot)));
+    lane_sums.add(others, slots, slot_values, block);
+    if ((i / kLanes + 1) % kFloatBlocksPerFlush == 0) lane_sums.flush(cell.sums);
     if constexpr (kWeighted) {
       float color[kLanes];
       store(color, colors);
@@ -251,7 +252,16 @@ void assign_float_cell_as(const FloatCell& cell) {
       }
     }
   }
-  lane_sums.flush(cell.origin, cell.sums);
+  lane_sums.flush(cell.sums);
+
+  // Most pixels stay with the origin: what the others leave of the cell is its.
+  double* rest = cell.sums + static_cast<std::int64_t>(cell.origin_slot) * (fields + 1);
+  for (int field = 0; field <= fields; ++field) rest[field] = cell.totals[field];
+  for (int i = 0; i < cell.num_candidates; ++i) {
+    const double* given = cell.sums + static_cast<std::int64_t>(cell.slots_of[i]) * (fields + 1);
+    if (given[fields] == 0.0) continue;
+    for (int field = 0; field <= fields; ++field) rest[field] -= given[field];
+  }
 }
 
 void assign_float_cell(const FloatCell& cell) {
@@ -260,6 +270,19 @@ void assign_float_cell(const FloatCell& cell) {
   } else {
     assign_float_cell_as<false>(cell);
   }
+}
+
+void sum_float_cell(const FloatCell& cell) {
+  const int fields = cell.channels + cell.dims;
+  float* block = cell.scratch;
+  FloatLaneSums lane_sums(block + fields * kLanes, cell);
+  const std::int32_t slots[kLanes] = {};
+  for (std::int64_t i = 0; i < cell.n; i += kLanes) {
+    read_block(cell, i, block);
+    lane_sums.add(lanes_inside(cell, i), ints(0), slots, block);
+    if ((i / kLanes + 1) % kFloatBlocksPerFlush == 0) lane_sums.flush(cell.sums);
+  }
+  lane_sums.flush(cell.sums);
 }
 
 /// The least and greatest of n values; returns false, and leaves them open, where one is not
