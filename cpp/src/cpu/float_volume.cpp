@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -131,6 +132,20 @@ struct Stretch {
   float lightness_factor = 1.0F;
   float chroma_factor = 1.0F;
   float most = 0.0F;  // no feature is greater in magnitude
+
+  /// value -> (value - low) * scale in single precision.
+  struct Single {
+    float low, scale;
+  };
+  /// What gives the same for float32, unless numbers are too large, too small or too long for it.
+  std::optional<Single> single() const {
+    const double low_value = low / shrink;
+    const double scale_value = scale * shrink;
+    const auto fits = [](double x) { return x > 1e-25 && x < 1e25; };
+    const Single s{static_cast<float>(low_value), static_cast<float>(scale_value)};
+    if (!fits(shrink) || !fits(scale_value) || s.low != low_value) return {};
+    return s;
+  }
 };
 
 /// The stretch to [0, 1] that `low` and `high` ask for, and to features.
@@ -178,22 +193,6 @@ Stretch find_stretch(const ArrayView& image, const ArrayView* mask, const SlicPa
 /// for the compiler to vectorise.
 template <class T, class Step>
 void stretch_values(const char* from, Step step, std::int64_t n, const Stretch& s, float* to) {
-  if constexpr (std::is_same_v<T, float>) {
-    // In single precision if that gives the same.
-    const double low = s.low / s.shrink;
-    const double scale = s.scale * s.shrink;
-    if (s.shrink > 1e-25 && s.shrink < 1e25 && scale > 1e-25 && scale < 1e25 &&
-        static_cast<double>(static_cast<float>(low)) == low) {
-      const auto low_float = static_cast<float>(low);
-      const auto scale_float = static_cast<float>(scale);
-      for (std::int64_t i = 0; i < n; ++i) {
-        float v;
-        std::memcpy(&v, from + i * step, sizeof v);
-        to[i] = (v - low_float) * scale_float;
-      }
-      return;
-    }
-  }
   for (std::int64_t i = 0; i < n; ++i) {
     to[i] = static_cast<float>(detail::load<T>(from + i * step) * s.shrink - s.low) * s.scale;
   }
@@ -203,7 +202,7 @@ void stretch_values(const char* from, Step step, std::int64_t n, const Stretch& 
 class Reader {
  public:
   Reader(const ArrayView& image, const ArrayView* mask, const Stretch& stretch, bool clip)
-      : image_(image), mask_(mask), stretch_(stretch), clip_(clip) {}
+      : image_(image), mask_(mask), stretch_(stretch), single_(stretch.single()), clip_(clip) {}
 
   /// Pixels [x, x + n) of row (z, y) into planes that are `stride` apart; 0 where masked out.
   void read(std::int64_t z, std::int64_t y, std::int64_t x, std::int64_t n, float* planes,
@@ -211,6 +210,12 @@ class Reader {
     detail::dispatch(image_.dtype, [&](auto tag) {
       read_as<typename decltype(tag)::type>(z, y, x, n, planes, stride);
     });
+    if (clip_) {
+      for (std::int64_t c = 0; c < image_.shape[3]; ++c) {
+        float* plane = planes + c * stride;
+        for (std::int64_t i = 0; i < n; ++i) plane[i] = std::clamp(plane[i], 0.0F, 1.0F);
+      }
+    }
     if (mask_ == nullptr) return;
     for (std::int64_t i = 0; i < n; ++i) {
       if (masked_in(mask_, z, y, x + i)) continue;
@@ -224,24 +229,49 @@ class Reader {
                std::int64_t stride) const {
     constexpr auto kSize = static_cast<std::int64_t>(sizeof(T));
     const char* from = detail::at(image_, z, y) + x * image_.strides[2];
+    if (std::is_same_v<T, float> && single_ && detail::is_aligned<float>(from) &&
+        read_in_single_precision(from, n, planes, stride)) {
+      return;
+    }
     for (std::int64_t c = 0; c < image_.shape[3]; ++c, from += image_.strides[3]) {
       float* to = planes + c * stride;
       if (image_.strides[2] == kSize) {
         stretch_values<T>(from, std::integral_constant<std::int64_t, kSize>{}, n, stretch_, to);
-      } else if (image_.strides[2] == 3 * kSize) {
-        stretch_values<T>(from, std::integral_constant<std::int64_t, 3 * kSize>{}, n, stretch_, to);
       } else {
         stretch_values<T>(from, image_.strides[2], n, stretch_, to);
       }
-      if (clip_) {
-        for (std::int64_t i = 0; i < n; ++i) to[i] = std::clamp(to[i], 0.0F, 1.0F);
+    }
+  }
+
+  /// Returns whether the layout is one that the kernel takes.
+  bool read_in_single_precision(const char* from, std::int64_t n, float* planes,
+                                std::int64_t stride) const {
+    constexpr auto kSize = static_cast<std::int64_t>(sizeof(float));
+    constexpr std::int64_t kLongestStep = 1 << 24;
+    const std::int64_t step = image_.strides[2] / kSize;
+    const auto channels = static_cast<int>(image_.shape[3]);
+    if (image_.strides[2] % kSize != 0 || image_.strides[3] % kSize != 0 || step <= -kLongestStep ||
+        step >= kLongestStep) {
+      return false;
+    }
+    const auto* first = reinterpret_cast<const float*>(from);
+    const auto stretch = [&](const StridedFloats& in, float* to) {
+      kernels().stretch_floats(in, n, single_->low, single_->scale, to, stride);
+    };
+    if (image_.strides[3] == kSize) {
+      stretch({first, step, channels}, planes);
+    } else {
+      for (int c = 0; c < channels; ++c) {
+        stretch({first + c * (image_.strides[3] / kSize), step, 1}, planes + c * stride);
       }
     }
+    return true;
   }
 
   const ArrayView& image_;
   const ArrayView* mask_;
   const Stretch& stretch_;
+  std::optional<Stretch::Single> single_;
   bool clip_;
 };
 

@@ -84,6 +84,13 @@ struct FloatCell {
   float* scratch;        // [1 + slots][fields][16]
 };
 
+/// Pixels whose channels lie side by side, the pixels `step` apart.
+struct StridedFloats {
+  const float* first;
+  std::int64_t step;  // < 2^24
+  int channels;
+};
+
 /// Where the colours of one row of an IntegerImage lie (integer_image.h).
 struct IntegerRow {
   const std::int16_t* la;
@@ -136,6 +143,9 @@ struct Kernels {
   void (*assign_float_cell)(const FloatCell& cell);
   /// Adds what becomes the totals of a cell to sums [fields + 1]. Reads no candidates.
   void (*sum_float_cell)(const FloatCell& cell);
+  /// (value - low) * scale for n pixels, into planes that are `stride` apart.
+  void (*stretch_floats)(const StridedFloats& in, std::int64_t n, float low, float scale,
+                         float* planes, std::int64_t stride);
   /// The least and greatest of n > 0 values; false, these left open, where one is not finite.
   bool (*extremes_of_floats)(const float* values, std::int64_t n, float* low, float* high);
 

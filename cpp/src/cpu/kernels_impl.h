@@ -23,6 +23,7 @@ const Kernels& SUPERPIX_KERNELS() {
       .assign_integer_cell = assign_integer_cell,
       .assign_float_cell = assign_float_cell,
       .sum_float_cell = sum_float_cell,
+      .stretch_floats = stretch_floats,
       .extremes_of_floats = extremes_of_floats,
       .labels_from_codes = labels_from_codes,
       .labels_from_slots = labels_from_slots,

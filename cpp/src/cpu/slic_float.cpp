@@ -30,7 +30,7 @@ class Clustering {
         num_slots_(plane_ ? 9 : 27),
         fields_(volume.channels + dims_),
         slots_(volume.padded_size()),
-        sums_(static_cast<std::size_t>(grid_.num_cells() * num_slots_ * (fields_ + 1))),
+        sums_(grid_.num_cells() * num_slots_ * (fields_ + 1)),
         totals_(static_cast<std::size_t>(grid_.num_cells() * (fields_ + 1))),
         centers_(static_cast<std::size_t>(grid_.num_cells() * fields_)),
         exists_(has_seed),
@@ -438,7 +438,7 @@ class Clustering {
   std::array<double, 3> weight_{};  // of a pixel along (z,) y, x
   std::vector<CellGrid::Box> boxes_;
   mutable Buffer<std::uint8_t> slots_;
-  mutable std::vector<double> sums_;   // [cells][slots][fields + 1]
+  mutable Buffer<double> sums_;        // [cells][slots][fields + 1]
   std::vector<double> totals_;         // [cells][fields + 1]
   std::vector<double> centers_;        // [cells][fields]; positions in pixels
   std::vector<std::uint8_t> exists_;   // cells with a cluster

@@ -285,6 +285,32 @@ void sum_float_cell(const FloatCell& cell) {
   lane_sums.flush(cell.sums);
 }
 
+void stretch_floats(const StridedFloats& in, std::int64_t n, float low, float scale, float* planes,
+                    std::int64_t stride) {
+  std::int32_t lane_offsets[kLanes];
+  for (int lane = 0; lane < kLanes; ++lane) {
+    lane_offsets[lane] = lane * static_cast<std::int32_t>(in.step);
+  }
+  const Ints offsets = load(lane_offsets);
+  for (int c = 0; c < in.channels; ++c) {
+    const float* from = in.first + c;
+    float* to = planes + c * stride;
+    const auto block = [&](std::int64_t i) {
+      const float* first = from + i * in.step;
+      const Floats v = in.step == 1 ? load(first) : gather(first, offsets);
+      store(to + i, (v - floats(low)) * floats(scale));
+    };
+    std::int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) block(i);
+    if (i == n) continue;
+    if (n >= kLanes) {
+      block(n - kLanes);  // overlaps what is there already
+    } else {
+      for (; i < n; ++i) to[i] = (from[i * in.step] - low) * scale;
+    }
+  }
+}
+
 /// The least and greatest of n values; returns false, and leaves them open, where one is not
 /// finite.
 bool extremes_of_floats(const float* p, std::int64_t n, float* low, float* high) {
