@@ -81,7 +81,7 @@ struct FloatCell {
   const double* totals;  // [fields + 1]: the sums over all pixels inside the mask, and their count
   double* sums;          // in: 0, out: [slots][fields + 1], what goes to each candidate
   float* max_color;      // SLICO, in and out: [27], largest squared colour difference
-  float* scratch;        // [1 + slots][fields][16]
+  float* scratch;        // [min(blocks, 64)][fields][16]
 };
 
 /// Pixels whose channels lie side by side, the pixels `step` apart.

@@ -111,6 +111,7 @@ class Clustering {
  private:
   enum class Distance { kSpatial, kFull };
 
+  static constexpr std::int64_t kMaxBlocks = 64;  // that the kernel has a strip of
   static constexpr int kMaxGroups = (kMaxCandidates - 1 + kCandidateGroup - 1) / kCandidateGroup;
 
   /// What `cell` gives to the cluster that sees it in `slot`.
@@ -181,13 +182,13 @@ class Clustering {
 
   /// What a thread needs for one cell at a time.
   struct Scratch {
-    Scratch(int fields, int num_slots)
+    explicit Scratch(int fields)
         : origin(static_cast<std::size_t>(fields)),
           centers(kMaxGroups * kCandidateGroup * fields),
-          sums(static_cast<std::int64_t>(num_slots + 1) * fields * 16) {}
+          strip(kMaxBlocks * fields * FloatVolume::kBlock) {}
     std::vector<float> origin;
     Buffer<float> centers;
-    Buffer<float> sums;
+    Buffer<float> strip;
     float biases[kMaxGroups * kCandidateGroup];
     float weights[kMaxGroups * kCandidateGroup];
     std::int32_t slots[kMaxGroups * kCandidateGroup];
@@ -197,7 +198,7 @@ class Clustering {
   void parallel_cells(F f) {
     parallel_for(grid_.num_cells(), cells_at_once(), num_threads_,
                  [&](std::int64_t begin, std::int64_t end) {
-                   Scratch scratch(fields_, num_slots_);
+                   Scratch scratch(fields_);
                    for (std::int64_t cell = begin; cell < end; ++cell) f(cell, scratch);
                  });
   }
@@ -216,7 +217,7 @@ class Clustering {
       }
       std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
       c.origin = scratch.origin.data();
-      c.scratch = scratch.sums.data();
+      c.scratch = scratch.strip.data();
       kernels_.sum_float_cell(c);
       double* sums = &sums_[cell * num_slots_ * (fields_ + 1)];
       std::fill_n(sums, num_slots_ * (fields_ + 1), 0.0);
@@ -303,7 +304,7 @@ class Clustering {
     c.centers = scratch.centers.data();
     c.biases = scratch.biases;
     c.slots_of = scratch.slots;
-    c.scratch = scratch.sums.data();
+    c.scratch = scratch.strip.data();
   }
 
   void iterate(Distance distance) {

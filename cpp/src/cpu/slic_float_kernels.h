@@ -24,62 +24,105 @@ inline constexpr int kGroupsAtOnce = 2;
 inline constexpr int kGroupsAtOnce = 1;
 #endif
 
-// Blocks after which the lanes' single precision sums are emptied into double precision.
-inline constexpr std::int64_t kFloatBlocksPerFlush = 64;
+// Fields whose sums are held in registers at once.
+#if defined(__AVX2__)
+inline constexpr int kFieldsAtOnce = 6;
+#else
+inline constexpr int kFieldsAtOnce = 2;
+#endif
 
-/// Sums per slot, field and lane of what lies between a pixel and the origin. The memory is the
-/// caller's: [27][fields][16].
-class FloatLaneSums {
+// A cell is done in strips of so many blocks: what is kept of a strip stays in the cache, and lanes
+// sum no more than this in single precision.
+inline constexpr std::int64_t kBlocksInStrip = 64;
+
+/// Sums, per candidate, of what lies between its pixels in a strip and the origin. Which pixels
+/// these are is only noted at first: then the sums stay in registers.
+class FloatSums {
  public:
-  FloatLaneSums(float* memory, const FloatCell& cell)
-      : memory_(memory), fields_(cell.channels + cell.dims), origin_(cell.origin) {}
+  explicit FloatSums(const FloatCell& cell)
+      : fields_(cell.channels + cell.dims), origin_(cell.origin), strip_(cell.scratch) {}
 
-  /// Adds a block [fields][16].
-  void add(std::uint32_t lanes, Ints slots, const std::int32_t* slot_values, const float* block) {
+  /// Block i of the strip, [fields][16] less the origin.
+  float* block(std::int64_t i) { return strip_ + i * fields_ * kLanes; }
+
+  /// Notes whose the lanes of block i are.
+  void note(std::int64_t i, std::uint32_t lanes, Ints slots) {
+    std::int32_t slot_values[kLanes];
+    store(slot_values, slots);
     while (lanes != 0) {
       const std::int32_t slot = slot_values[lowest_bit(lanes)];
       const std::uint32_t same = bits(equal(slots, ints(slot))) & lanes;
       lanes &= ~same;
-      float* to = begin(slot);
-      counts_[slot] += count_bits(same);
-      const Mask m = mask_of_bits(same);
-      for (int i = 0; i < fields_ * kLanes; i += kLanes) {
-        store(to + i, load(to + i) + select(m, load(block + i), floats(0.0F)));
-      }
+      used_ |= 1U << slot;
+      members_[slot][num_members_[slot]++] = {static_cast<std::uint16_t>(i),
+                                              static_cast<std::uint16_t>(same)};
     }
   }
 
-  /// Adds all to sums [27][fields + 1].
+  /// Adds the sums over the strip to sums [slots][fields + 1], and forgets them.
   void flush(double* sums) {
     for (; used_ != 0; used_ &= used_ - 1) {
       const int slot = lowest_bit(used_);
       double* to = sums + static_cast<std::int64_t>(slot) * (fields_ + 1);
-      const float* from = memory_ + static_cast<std::int64_t>(slot) * fields_ * kLanes;
-      const double count = counts_[slot];
-      for (int field = 0; field < fields_; ++field) {
-        to[field] += static_cast<double>(sum(load(from + field * kLanes))) + count * origin_[field];
+      int count = 0;
+      for (int i = 0; i < num_members_[slot]; ++i) count += count_bits(members_[slot][i].lanes);
+      int field = 0;
+      for (; field + kFieldsAtOnce <= fields_; field += kFieldsAtOnce) {
+        add_fields<kFieldsAtOnce>(slot, field, count, to);
+      }
+      switch (fields_ - field) {
+        case 1:
+          add_fields<1>(slot, field, count, to);
+          break;
+        case 2:
+          add_fields<2>(slot, field, count, to);
+          break;
+        case 3:
+          add_fields<3>(slot, field, count, to);
+          break;
+        case 4:
+          add_fields<4>(slot, field, count, to);
+          break;
+        case 5:
+          add_fields<5>(slot, field, count, to);
+          break;
+        default:
+          break;
       }
       to[fields_] += count;
+      num_members_[slot] = 0;
     }
   }
 
  private:
-  /// The sums of a slot, 0 when it is first used after a flush.
-  float* begin(std::int32_t slot) {
-    float* to = memory_ + static_cast<std::int64_t>(slot) * fields_ * kLanes;
-    if ((used_ >> slot & 1U) == 0) {
-      used_ |= 1U << slot;
-      counts_[slot] = 0;
-      for (int i = 0; i < fields_ * kLanes; i += kLanes) store(to + i, floats(0.0F));
+  struct Members {
+    std::uint16_t block, lanes;
+  };
+
+  template <int kCount>
+  void add_fields(int slot, int field, int count, double* to) {
+    Floats total[kCount];
+    for (int f = 0; f < kCount; ++f) total[f] = floats(0.0F);
+    for (int i = 0; i < num_members_[slot]; ++i) {
+      const Members members = members_[slot][i];
+      const Mask m = mask_of_bits(members.lanes);
+      const float* from = block(members.block) + field * kLanes;
+      for (int f = 0; f < kCount; ++f) {
+        total[f] = total[f] + select(m, load(from + f * kLanes), floats(0.0F));
+      }
     }
-    return to;
+    for (int f = 0; f < kCount; ++f) {
+      to[field + f] +=
+          static_cast<double>(sum(total[f])) + static_cast<double>(count) * origin_[field + f];
+    }
   }
 
-  float* memory_;
   int fields_;
   const float* origin_;
-  std::int32_t counts_[kMaxCandidates];
+  float* strip_;
   std::uint32_t used_ = 0;
+  int num_members_[kMaxCandidates] = {};
+  Members members_[kMaxCandidates][kBlocksInStrip];
 };
 
 // Floats from what is read to what is asked for: a page, beyond which the processor does not look.
@@ -219,40 +262,55 @@ inline std::uint32_t lanes_inside(const FloatCell& cell, std::int64_t i) {
   return lanes & bits(equal(load_bytes(cell.outside + i), ints(0)));
 }
 
+/// Calls f(first, number of blocks) for the strips of a cell.
+template <class F>
+inline void for_strips(const FloatCell& cell, F f) {
+  const std::int64_t blocks = (cell.n + kLanes - 1) / kLanes;
+  for (std::int64_t first = 0; first < blocks; first += kBlocksInStrip) {
+    f(first * kLanes, blocks - first < kBlocksInStrip ? blocks - first : kBlocksInStrip);
+  }
+}
+
+/// Keeps the greatest squared colour difference that goes to each slot.
+inline void note_colors(std::uint32_t lanes, const Nearest& nearest, float* max_color) {
+  float color[kLanes];
+  std::int32_t slots[kLanes];
+  store(color, nearest.color);
+  store(slots, nearest.slot);
+  for (; lanes != 0; lanes &= lanes - 1) {
+    const int lane = lowest_bit(lanes);
+    float& most = max_color[slots[lane]];
+    if (color[lane] > most) most = color[lane];
+  }
+}
+
 template <bool kWeighted>
 void assign_float_cell_as(const FloatCell& cell) {
   const int fields = cell.channels + cell.dims;
-  float* block = cell.scratch;
-  FloatLaneSums lane_sums(block + fields * kLanes, cell);
-  for (std::int64_t i = 0; i < cell.n; i += kLanes) {
-    read_block(cell, i, block);
-    Ints slots;
-    Floats colors;
-    if constexpr (kWeighted) {
-      const Nearest nearest = nearest_weighted(cell, block);
-      slots = nearest.slot;
-      colors = nearest.color;
-    } else {
-      slots = nearest_slots(cell, block);
-    }
-    store_bytes(cell.slots + i, slots);
-    std::uint32_t lanes = lanes_inside(cell, i);
-    std::int32_t slot_values[kLanes];
-    store(slot_values, slots);
-    const std::uint32_t others = lanes & ~bits(equal(slots, ints(cell.origin_slot)));
-    lane_sums.add(others, slots, slot_values, block);
-    if ((i / kLanes + 1) % kFloatBlocksPerFlush == 0) lane_sums.flush(cell.sums);
-    if constexpr (kWeighted) {
-      float color[kLanes];
-      store(color, colors);
-      for (; lanes != 0; lanes &= lanes - 1) {
-        const int lane = lowest_bit(lanes);
-        float& most = cell.max_color[slot_values[lane]];
-        if (color[lane] > most) most = color[lane];
+  FloatSums float_sums(cell);
+  for_strips(cell, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t b = 0; b < count; ++b) {
+      const std::int64_t i = first + b * kLanes;
+      float* block = float_sums.block(b);
+      read_block(cell, i, block);
+      if constexpr (kWeighted) {
+        const Nearest nearest = nearest_weighted(cell, block);
+        store_bytes(cell.slots + i, nearest.slot);
+        note_colors(lanes_inside(cell, i), nearest, cell.max_color);
+      } else {
+        store_bytes(cell.slots + i, nearest_slots(cell, block));
       }
     }
-  }
-  lane_sums.flush(cell.sums);
+    // Apart, because how many slots a block has is not to be foreseen: a wrong guess must not stop
+    // the comparisons.
+    for (std::int64_t b = 0; b < count; ++b) {
+      const std::int64_t i = first + b * kLanes;
+      const Ints slots = load_bytes(cell.slots + i);
+      const Mask origin = equal(slots, ints(cell.origin_slot));
+      float_sums.note(b, lanes_inside(cell, i) & ~bits(origin), slots);
+    }
+    float_sums.flush(cell.sums);
+  });
 
   // Most pixels stay with the origin: what the others leave of the cell is its.
   double* rest = cell.sums + static_cast<std::int64_t>(cell.origin_slot) * (fields + 1);
@@ -273,16 +331,15 @@ void assign_float_cell(const FloatCell& cell) {
 }
 
 void sum_float_cell(const FloatCell& cell) {
-  const int fields = cell.channels + cell.dims;
-  float* block = cell.scratch;
-  FloatLaneSums lane_sums(block + fields * kLanes, cell);
-  const std::int32_t slots[kLanes] = {};
-  for (std::int64_t i = 0; i < cell.n; i += kLanes) {
-    read_block(cell, i, block);
-    lane_sums.add(lanes_inside(cell, i), ints(0), slots, block);
-    if ((i / kLanes + 1) % kFloatBlocksPerFlush == 0) lane_sums.flush(cell.sums);
-  }
-  lane_sums.flush(cell.sums);
+  FloatSums float_sums(cell);
+  for_strips(cell, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t b = 0; b < count; ++b) {
+      const std::int64_t i = first + b * kLanes;
+      read_block(cell, i, float_sums.block(b));
+      float_sums.note(b, lanes_inside(cell, i), ints(0));
+    }
+    float_sums.flush(cell.sums);
+  });
 }
 
 void stretch_floats(const StridedFloats& in, std::int64_t n, float low, float scale, float* planes,
