@@ -63,6 +63,8 @@ inline constexpr int kCandidateGroup = 4;  // candidates that lie together for t
 /// groups, are measured. Fields are the channels, then the dimensions.
 struct FloatCell {
   std::int64_t n;               // pixels
+  int first_block;              // blocks that are done: from this one on
+  int every_block;              // each, or every other
   const float* features;        // [blocks of 16 pixels][channels][16]
   const float* coordinates;     // [blocks][dims][16]: voxel position / S, from the cell's corner
   const std::uint8_t* outside;  // nullptr, or [blocks][16]: not 0 where the pixel is masked out
@@ -164,8 +166,8 @@ struct Kernels {
   std::int64_t (*take_majority)(const std::int32_t* old_row, const std::int32_t* above,
                                 const std::int32_t* below, std::int64_t n, std::int32_t* row,
                                 std::int32_t* changed);
-  /// Starts of the runs of equal labels in a row, 0 among them, also as bits x % 64 of bits[x / 64];
-  /// returns how many. starts has room for n, bits for (n + 63) / 64 words.
+  /// Starts of the runs of equal labels in a row, 0 among them, also as bits x % 64 of bits[x /
+  /// 64]; returns how many. starts has room for n, bits for (n + 63) / 64 words.
   std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts,
                             std::uint64_t* bits);
   /// out[x] = values[i] for x in run i; starts as find_runs() gives them for n pixels.

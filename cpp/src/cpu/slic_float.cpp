@@ -29,12 +29,17 @@ class Clustering {
         dims_(plane_ ? 2 : 3),
         num_slots_(plane_ ? 9 : 27),
         fields_(volume.channels + dims_),
+        parts_(plane_ && !params.slic_zero &&
+                       grid_.num_pixels() >= kLeastInHalvedCell * grid_.num_cells()
+                   ? 2
+                   : 1),
         slots_(volume.padded_size()),
-        sums_(grid_.num_cells() * num_slots_ * (fields_ + 1)),
-        totals_(static_cast<std::size_t>(grid_.num_cells() * (fields_ + 1))),
+        sums_(grid_.num_cells() * parts_ * num_slots_ * (fields_ + 1)),
+        totals_(grid_.num_cells() * parts_ * (fields_ + 1)),
         centers_(static_cast<std::size_t>(grid_.num_cells() * fields_)),
         exists_(has_seed),
-        moved_(static_cast<std::size_t>(grid_.num_cells()), 1),
+        moved_(static_cast<std::size_t>(grid_.num_cells())),
+        assigned_(moved_.size() * parts_),
         visited_(moved_.size(), 1) {
     if (exists_.empty()) exists_.assign(moved_.size(), 1);
     for (int d = 0; d < dims_; ++d) weight_[d] = params.spacing[3 - dims_ + d] / step;
@@ -57,8 +62,8 @@ class Clustering {
     }
     start_from_cells();
     if (!masked) return;
-    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kSpatial);
-    std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
+    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kSpatial, false);
+    std::fill(moved_.begin(), moved_.end(), iteration_);
   }
 
   void perturb() {
@@ -67,8 +72,12 @@ class Clustering {
     }
   }
 
+  /// The last two iterations assign all pixels, those before them every other block, in turns:
+  /// clusters are means of all their pixels at any time, and on the way there half of the pixels
+  /// show as well where they are to move.
   void run() {
-    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kFull);
+    const int n = params_.max_num_iter;
+    for (int i = 0; i < n; ++i) iterate(Distance::kFull, parts_ == 2 && i + 2 < n);
   }
 
   void write_labels(std::int32_t* labels) const {
@@ -101,8 +110,10 @@ class Clustering {
     std::vector<double> totals(static_cast<std::size_t>(grid_.num_cells() * channels));
     for_cells([&](std::int64_t k) {
       grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
-        const double* s = sums_for(cell, slot);
-        for (int c = 0; c < channels; ++c) totals[k * channels + c] += s[c];
+        for (int part = 0; part < parts_; ++part) {
+          const double* s = sums_for(cell, part, slot);
+          for (int c = 0; c < channels; ++c) totals[k * channels + c] += s[c];
+        }
       });
     });
     return totals;
@@ -111,12 +122,13 @@ class Clustering {
  private:
   enum class Distance { kSpatial, kFull };
 
-  static constexpr std::int64_t kMaxBlocks = 64;  // that the kernel has a strip of
+  static constexpr std::int64_t kLeastInHalvedCell = 256;  // pixels
+  static constexpr std::int64_t kMaxBlocks = 64;           // that the kernel has a strip of
   static constexpr int kMaxGroups = (kMaxCandidates - 1 + kCandidateGroup - 1) / kCandidateGroup;
 
-  /// What `cell` gives to the cluster that sees it in `slot`.
-  const double* sums_for(std::int64_t cell, int slot) const {
-    return &sums_[(cell * num_slots_ + num_slots_ - 1 - slot) * (fields_ + 1)];
+  /// What a part of `cell` gives to the cluster that sees it in `slot`.
+  const double* sums_for(std::int64_t cell, int part, int slot) const {
+    return &sums_[((cell * parts_ + part) * num_slots_ + num_slots_ - 1 - slot) * (fields_ + 1)];
   }
 
   double* position(std::int64_t k) { return &centers_[k * fields_ + volume_.channels]; }
@@ -164,7 +176,7 @@ class Clustering {
     }
   }
 
-  FloatCell kernel_cell(std::int64_t cell) const {
+  FloatCell kernel_cell(std::int64_t cell, int part) {
     const CellGrid::Box& box = boxes_[cell];
     const std::int64_t begin = volume_.begin(box, cell);
     FloatCell c{};
@@ -175,8 +187,10 @@ class Clustering {
     c.coordinates = coordinates_.at({box.side(0), box.side(1), box.side(2)}).data();
     c.outside = volume_.outside.size() > 0 ? &volume_.outside[begin] : nullptr;
     c.slots = &slots_[begin];
-    c.totals = &totals_[cell * (fields_ + 1)];
-    c.sums = &sums_[cell * num_slots_ * (fields_ + 1)];
+    c.first_block = part;
+    c.every_block = parts_;
+    c.totals = &totals_[(cell * parts_ + part) * (fields_ + 1)];
+    c.sums = &sums_[(cell * parts_ + part) * num_slots_ * (fields_ + 1)];
     return c;
   }
 
@@ -206,26 +220,28 @@ class Clustering {
   /// Makes one round of sums in which every pixel goes to the cluster of its own cell.
   void start_from_cells() {
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
-      FloatCell c = kernel_cell(cell);
-      std::fill_n(c.slots, FloatVolume::padded(c.n), static_cast<std::uint8_t>(grid_.own_slot()));
-      double* totals = &totals_[cell * (fields_ + 1)];
-      std::fill_n(totals, fields_ + 1, 0.0);
-      c.sums = totals;
-      // The first pixel is as near to all others as anything that is known by now.
-      for (int channel = 0; channel < volume_.channels; ++channel) {
-        scratch.origin[channel] = c.features[channel * FloatVolume::kBlock];
-      }
-      std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
-      c.origin = scratch.origin.data();
-      c.scratch = scratch.strip.data();
-      kernels_.sum_float_cell(c);
-      double* sums = &sums_[cell * num_slots_ * (fields_ + 1)];
-      std::fill_n(sums, num_slots_ * (fields_ + 1), 0.0);
-      std::copy_n(totals, fields_ + 1, sums + grid_.own_slot() * (fields_ + 1));
-      visited_[cell] = 1;
+      for (int part = 0; part < parts_; ++part) start_part(kernel_cell(cell, part), scratch);
     });
     update();
-    std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
+    std::fill(moved_.begin(), moved_.end(), iteration_);
+  }
+
+  void start_part(FloatCell c, Scratch& scratch) {
+    if (c.first_block == 0) {
+      std::fill_n(c.slots, FloatVolume::padded(c.n), static_cast<std::uint8_t>(grid_.own_slot()));
+    }
+    // The first pixel is as near to all others as anything that is known by now.
+    for (int channel = 0; channel < volume_.channels; ++channel) {
+      scratch.origin[channel] = c.features[channel * FloatVolume::kBlock];
+    }
+    std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
+    c.origin = scratch.origin.data();
+    c.scratch = scratch.strip.data();
+    double* const sums = c.sums;
+    std::fill_n(sums, num_slots_ * (fields_ + 1), 0.0);
+    c.sums += grid_.own_slot() * (fields_ + 1);
+    kernels_.sum_float_cell(c);
+    std::copy_n(c.sums, fields_ + 1, &totals_[c.totals - totals_.data()]);
   }
 
   /// The clusters that may have pixels of a cell, the origin first.
@@ -236,7 +252,7 @@ class Clustering {
     };
     Candidate list[kMaxCandidates];
     int count = 0;
-    bool any_moved = false;
+    std::int32_t moved = 0;  // the last iteration that moved one of them
   };
 
   Candidates find_candidates(std::int64_t cell) const {
@@ -244,7 +260,7 @@ class Clustering {
     int origin = 0;
     grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
       if (exists_[k] == 0) return;
-      found.any_moved |= moved_[k] != 0;
+      found.moved = std::max(found.moved, moved_[k]);
       if (k == cell) origin = found.count;
       found.list[found.count++] = {k, slot};
     });
@@ -307,25 +323,31 @@ class Clustering {
     c.scratch = scratch.strip.data();
   }
 
-  void iterate(Distance distance) {
+  void iterate(Distance distance, bool halved) {
+    ++iteration_;
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
       const Candidates candidates = find_candidates(cell);
-      // Candidates that all stand still give the slots and sums that are there.
-      visited_[cell] = candidates.any_moved ? 1 : 0;
-      if (visited_[cell] == 0) return;
-      FloatCell c = kernel_cell(cell);
-      load_candidates(candidates, distance, scratch, c, boxes_[cell]);
-      std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
-      float ignored[kMaxCandidates] = {};
-      if (params_.slic_zero || distance == Distance::kSpatial) {
-        c.color_weights = scratch.weights;
-        c.max_color = ignored;
-        if (params_.slic_zero && distance == Distance::kFull) {
-          c.max_color = &cell_max_color_[cell * num_slots_];
-          std::fill_n(c.max_color, num_slots_, 0.0F);
+      visited_[cell] = 0;
+      for (int part = 0; part < parts_; ++part) {
+        // Candidates that all stand still give the slots and sums that are there.
+        std::int32_t& assigned = assigned_[cell * parts_ + part];
+        if ((halved && part != iteration_ % 2) || candidates.moved < assigned) continue;
+        FloatCell c = kernel_cell(cell, part);
+        load_candidates(candidates, distance, scratch, c, boxes_[cell]);
+        std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
+        float ignored[kMaxCandidates] = {};
+        if (params_.slic_zero || distance == Distance::kSpatial) {
+          c.color_weights = scratch.weights;
+          c.max_color = ignored;
+          if (params_.slic_zero && distance == Distance::kFull) {
+            c.max_color = &cell_max_color_[cell * num_slots_];
+            std::fill_n(c.max_color, num_slots_, 0.0F);
+          }
         }
+        kernels_.assign_float_cell(c);
+        assigned = iteration_;
+        visited_[cell] = 1;
       }
-      kernels_.assign_float_cell(c);
     });
     update();
     if (params_.slic_zero && distance == Distance::kFull) update_max_color();
@@ -336,26 +358,27 @@ class Clustering {
     parallel_for(grid_.num_cells(), 64, num_threads_, [&](std::int64_t begin, std::int64_t end) {
       std::vector<double> total(static_cast<std::size_t>(fields_ + 1));
       for (std::int64_t k = begin; k < end; ++k) {
-        moved_[k] = 0;
         if (exists_[k] == 0) continue;
         std::fill(total.begin(), total.end(), 0.0);
         bool any_visited = false;
         grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
           any_visited |= visited_[cell] != 0;
-          const double* s = sums_for(cell, slot);
-          for (int c = 0; c < volume_.channels; ++c) total[c] += s[c];
-          for (int d = 0; d < dims_; ++d) {
-            const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
-            total[volume_.channels + d] +=
-                s[volume_.channels + d] / weight_[d] + corner * s[fields_];
+          for (int part = 0; part < parts_; ++part) {
+            const double* s = sums_for(cell, part, slot);
+            for (int c = 0; c < volume_.channels; ++c) total[c] += s[c];
+            for (int d = 0; d < dims_; ++d) {
+              const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
+              total[volume_.channels + d] +=
+                  s[volume_.channels + d] / weight_[d] + corner * s[fields_];
+            }
+            total[fields_] += s[fields_];
           }
-          total[fields_] += s[fields_];
         });
         if (!any_visited || total[fields_] == 0.0) continue;
         double* center = &centers_[k * fields_];
         for (int f = 0; f < fields_; ++f) {
           const double mean = total[f] / total[fields_];
-          if (mean != center[f]) moved_[k] = 1;
+          if (mean != center[f]) moved_[k] = iteration_;
           center[f] = mean;
         }
       }
@@ -368,7 +391,7 @@ class Clustering {
         const float seen = cell_max_color_[cell * num_slots_ + num_slots_ - 1 - slot];
         if (visited_[cell] != 0 && seen > max_color_[k]) {
           max_color_[k] = seen;
-          moved_[k] = 1;
+          moved_[k] = iteration_;
         }
       });
     }
@@ -436,17 +459,20 @@ class Clustering {
   int dims_;
   int num_slots_;
   int fields_;                      // channels + dims
+  int parts_;                       // of a cell, assigned in turns
   std::array<double, 3> weight_{};  // of a pixel along (z,) y, x
   std::vector<CellGrid::Box> boxes_;
   mutable Buffer<std::uint8_t> slots_;
-  mutable Buffer<double> sums_;        // [cells][slots][fields + 1]
-  std::vector<double> totals_;         // [cells][fields + 1]
-  std::vector<double> centers_;        // [cells][fields]; positions in pixels
-  std::vector<std::uint8_t> exists_;   // cells with a cluster
-  std::vector<std::uint8_t> moved_;    // clusters that the last update changed
-  std::vector<std::uint8_t> visited_;  // cells whose sums the last assignment made anew
-  std::vector<float> max_color_;       // SLICO, [cells], squared
-  std::vector<float> cell_max_color_;  // SLICO, [cells][slots]
+  Buffer<double> sums_;               // [cells][parts][slots][fields + 1]
+  Buffer<double> totals_;             // [cells][parts][fields + 1]
+  std::vector<double> centers_;       // [cells][fields]; positions in pixels
+  std::vector<std::uint8_t> exists_;  // cells with a cluster
+  std::int32_t iteration_ = 0;
+  std::vector<std::int32_t> moved_;     // the iteration whose update last changed each cluster
+  std::vector<std::int32_t> assigned_;  // [cells][parts], the iteration that last assigned each
+  std::vector<std::uint8_t> visited_;   // cells whose sums the last assignment made anew
+  std::vector<float> max_color_;        // SLICO, [cells], squared
+  std::vector<float> cell_max_color_;   // SLICO, [cells][slots]
   std::map<std::array<std::int64_t, 3>, std::vector<float>> coordinates_;
 };
 
