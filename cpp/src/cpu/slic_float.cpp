@@ -326,8 +326,9 @@ class Clustering {
   void iterate(Distance distance, bool halved) {
     ++iteration_;
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
-      const Candidates candidates = find_candidates(cell);
       visited_[cell] = 0;
+      const Candidates candidates = find_candidates(cell);
+      if (candidates.count == 0) return;
       for (int part = 0; part < parts_; ++part) {
         // Candidates that all stand still give the slots and sums that are there.
         std::int32_t& assigned = assigned_[cell * parts_ + part];
