@@ -77,7 +77,8 @@ class Clustering {
   /// show as well where they are to move.
   void run() {
     const int n = params_.max_num_iter;
-    for (int i = 0; i < n; ++i) iterate(Distance::kFull, parts_ == 2 && i + 2 < n);
+    for (int i = 0; i + 1 < n; ++i) iterate(Distance::kFull, parts_ == 2 && i + 2 < n);
+    if (n > 0) assign(Distance::kFull, false);
   }
 
   void write_labels(std::int32_t* labels) const {
@@ -176,7 +177,7 @@ class Clustering {
     }
   }
 
-  FloatCell kernel_cell(std::int64_t cell, int part) {
+  FloatCell kernel_cell(std::int64_t cell) const {
     const CellGrid::Box& box = boxes_[cell];
     const std::int64_t begin = volume_.begin(box, cell);
     FloatCell c{};
@@ -187,11 +188,15 @@ class Clustering {
     c.coordinates = coordinates_.at({box.side(0), box.side(1), box.side(2)}).data();
     c.outside = volume_.outside.size() > 0 ? &volume_.outside[begin] : nullptr;
     c.slots = &slots_[begin];
-    c.first_block = part;
     c.every_block = parts_;
+    return c;
+  }
+
+  void choose_part(FloatCell& c, std::int64_t cell, int part) {
+    c.first_block = part;
     c.totals = &totals_[(cell * parts_ + part) * (fields_ + 1)];
     c.sums = &sums_[(cell * parts_ + part) * num_slots_ * (fields_ + 1)];
-    return c;
+    std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
   }
 
   /// What a thread needs for one cell at a time.
@@ -220,28 +225,24 @@ class Clustering {
   /// Makes one round of sums in which every pixel goes to the cluster of its own cell.
   void start_from_cells() {
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
-      for (int part = 0; part < parts_; ++part) start_part(kernel_cell(cell, part), scratch);
+      FloatCell c = kernel_cell(cell);
+      std::fill_n(c.slots, FloatVolume::padded(c.n), static_cast<std::uint8_t>(grid_.own_slot()));
+      // The first pixel is as near to all others as anything that is known by now.
+      for (int channel = 0; channel < volume_.channels; ++channel) {
+        scratch.origin[channel] = c.features[channel * FloatVolume::kBlock];
+      }
+      std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
+      c.origin = scratch.origin.data();
+      c.scratch = scratch.strip.data();
+      for (int part = 0; part < parts_; ++part) {
+        choose_part(c, cell, part);
+        c.sums += grid_.own_slot() * (fields_ + 1);
+        kernels_.sum_float_cell(c);
+        std::copy_n(c.sums, fields_ + 1, &totals_[(cell * parts_ + part) * (fields_ + 1)]);
+      }
     });
     update();
     std::fill(moved_.begin(), moved_.end(), iteration_);
-  }
-
-  void start_part(FloatCell c, Scratch& scratch) {
-    if (c.first_block == 0) {
-      std::fill_n(c.slots, FloatVolume::padded(c.n), static_cast<std::uint8_t>(grid_.own_slot()));
-    }
-    // The first pixel is as near to all others as anything that is known by now.
-    for (int channel = 0; channel < volume_.channels; ++channel) {
-      scratch.origin[channel] = c.features[channel * FloatVolume::kBlock];
-    }
-    std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
-    c.origin = scratch.origin.data();
-    c.scratch = scratch.strip.data();
-    double* const sums = c.sums;
-    std::fill_n(sums, num_slots_ * (fields_ + 1), 0.0);
-    c.sums += grid_.own_slot() * (fields_ + 1);
-    kernels_.sum_float_cell(c);
-    std::copy_n(c.sums, fields_ + 1, &totals_[c.totals - totals_.data()]);
   }
 
   /// The clusters that may have pixels of a cell, the origin first.
@@ -324,34 +325,43 @@ class Clustering {
   }
 
   void iterate(Distance distance, bool halved) {
+    assign(distance, halved);
+    update();
+    if (params_.slic_zero && distance == Distance::kFull) update_max_color();
+  }
+
+  void assign(Distance distance, bool halved) {
     ++iteration_;
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
       visited_[cell] = 0;
       const Candidates candidates = find_candidates(cell);
       if (candidates.count == 0) return;
+      FloatCell c = kernel_cell(cell);
+      float ignored[kMaxCandidates] = {};
       for (int part = 0; part < parts_; ++part) {
         // Candidates that all stand still give the slots and sums that are there.
         std::int32_t& assigned = assigned_[cell * parts_ + part];
         if ((halved && part != iteration_ % 2) || candidates.moved < assigned) continue;
-        FloatCell c = kernel_cell(cell, part);
-        load_candidates(candidates, distance, scratch, c, boxes_[cell]);
-        std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
-        float ignored[kMaxCandidates] = {};
-        if (params_.slic_zero || distance == Distance::kSpatial) {
-          c.color_weights = scratch.weights;
-          c.max_color = ignored;
-          if (params_.slic_zero && distance == Distance::kFull) {
-            c.max_color = &cell_max_color_[cell * num_slots_];
-            std::fill_n(c.max_color, num_slots_, 0.0F);
-          }
+        if (c.centers == nullptr) {
+          load_candidates(candidates, distance, scratch, c, boxes_[cell]);
+          prepare_weights(cell, distance, scratch, ignored, c);
         }
+        choose_part(c, cell, part);
         kernels_.assign_float_cell(c);
         assigned = iteration_;
         visited_[cell] = 1;
       }
     });
-    update();
-    if (params_.slic_zero && distance == Distance::kFull) update_max_color();
+  }
+
+  void prepare_weights(std::int64_t cell, Distance distance, const Scratch& scratch, float* ignored,
+                       FloatCell& c) {
+    if (!params_.slic_zero && distance == Distance::kFull) return;
+    c.color_weights = scratch.weights;
+    c.max_color = ignored;
+    if (distance == Distance::kSpatial) return;
+    c.max_color = &cell_max_color_[cell * num_slots_];
+    std::fill_n(c.max_color, num_slots_, 0.0F);
   }
 
   /// Clusters become the means of their pixels; one without pixels stays where it is.
