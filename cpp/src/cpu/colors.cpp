@@ -2,33 +2,32 @@
 #include "cpu/colors.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace superpix::cpu {
 
-VolumeColors::VolumeColors(const FloatVolume& volume) : volume_(volume), pixels_(volume) {
-  float most = 0.0F;
-  for (std::int64_t cell = 0; cell < volume.grid.num_cells(); ++cell) {
-    const CellGrid::Box box = volume.grid.box(cell);
-    const std::int64_t n = FloatVolume::stride(box.size()) * volume.channels;
-    const float* p = &volume.features[volume.begin(box, cell) * volume.channels];
-    for (std::int64_t i = 0; i < n; ++i) most = std::max(most, std::abs(p[i]));
-  }
-  scale_ = fixed_point_scale(most);
-}
-
 void VolumeColors::add(std::int64_t row, std::int64_t begin, std::int64_t end,
                        std::int64_t* sums) const {
-  const Extent& shape = volume_.grid.shape();
-  const auto& xs = volume_.grid.edges(2);
+  const PixelFeatures::Row pixels = this->row(row);
   while (begin < end) {
-    const std::int64_t stop = std::min<std::int64_t>(end, xs[volume_.grid.cell_of(2, begin) + 1]);
-    const PixelFeatures::Place place = pixels_.at(row / shape[1], row % shape[1], begin);
-    for (int c = 0; c < volume_.channels; ++c) {
-      const float* p = place.first + c * place.stride;
-      for (std::int64_t x = begin; x < stop; ++x) sums[c] += to_fixed_point(*p++, scale_);
+    const PixelFeatures::Place place = pixels.at(begin);
+    const std::int64_t n = std::min(end - begin, place.count);
+    for (int c = 0; c < channels_; ++c) {
+      const float* p = place.first + c * FloatVolume::kBlock;
+      std::int64_t sum = 0;
+      for (std::int64_t i = 0; i < n; ++i) sum += to_fixed_point(p[i], scale_);
+      sums[c] += sum;
     }
-    begin = stop;
+    begin += n;
   }
+}
+
+std::vector<std::int64_t> VolumeColors::fixed(const std::vector<double>& sums) const {
+  std::vector<std::int64_t> result(sums.size());
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    result[i] = static_cast<std::int64_t>(std::nearbyint(sums[i] * scale_));
+  }
+  return result;
 }
 
 InterleavedColors::InterleavedColors(const float* image, const Extent& shape, int channels)

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "cpu/components.h"
 #include "cpu/float_volume.h"
@@ -93,24 +94,35 @@ inline std::int32_t to_fixed_point(float value, double scale) {
 /// A FloatVolume. The unit is that of its features.
 class VolumeColors final : public ColorSource {
  public:
-  explicit VolumeColors(const FloatVolume& volume);
+  explicit VolumeColors(const FloatVolume& volume)
+      : channels_(volume.channels),
+        height_(volume.grid.shape()[1]),
+        pixels_(volume),
+        scale_(fixed_point_scale(volume.most)) {}
 
-  int channels() const override { return volume_.channels; }
+  int channels() const override { return channels_; }
   double unit() const override { return 1.0 / scale_; }
 
   void add(std::int64_t row, std::int64_t begin, std::int64_t end,
            std::int64_t* sums) const override;
 
   void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
-    const Extent& shape = volume_.grid.shape();
-    const PixelFeatures::Place place = pixels_.at(row / shape[1], row % shape[1], x);
-    for (int c = 0; c < volume_.channels; ++c) {
-      out[c] = to_fixed_point(place.first[c * place.stride], scale_);
+    const PixelFeatures::Place place = pixels_.at(row / height_, row % height_, x);
+    for (int c = 0; c < channels_; ++c) {
+      out[c] = to_fixed_point(place.first[c * FloatVolume::kBlock], scale_);
     }
   }
 
+  PixelFeatures::Row row(std::int64_t row) const {
+    return pixels_.row(row / height_, row % height_);
+  }
+
+  /// Sums of features in the fixed point.
+  std::vector<std::int64_t> fixed(const std::vector<double>& sums) const;
+
  private:
-  const FloatVolume& volume_;
+  int channels_;
+  std::int64_t height_;
   PixelFeatures pixels_;
   double scale_;
 };

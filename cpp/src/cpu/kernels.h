@@ -16,16 +16,16 @@ struct LabQuantization {
   float chroma_scale;
 };
 
-/// The clusters of the integer path. Around the grid there is a border of cells without clusters, so
-/// that every cell has nine neighbours. Arrays are [rows of cells + 2][columns of cells + 2].
+/// The clusters of the integer path. Around the grid there is a border of cells without clusters,
+/// so that every cell has nine neighbours. Arrays are [rows of cells + 2][columns of cells + 2].
 struct IntegerClusters {
   const std::int32_t* la;         // int16 pair, multiples of 16
   const std::int32_t* b;          // int16 pair, the high half 0; a multiple of 16
   const std::int32_t* half_norm;  // |colour|^2 / 2; -1 where there is no cluster
   const std::int32_t* y;          // in 1 / kPositionStep pixels
   const std::int32_t* x;
-  std::int32_t stride;           // from one row of cells to the next
-  float weight_y, weight_x;      // position -> weighted int16 position
+  std::int32_t stride;                     // from one row of cells to the next
+  float weight_y, weight_x;                // position -> weighted int16 position
   float position_norm_y, position_norm_x;  // weighted position, squared -> half the squared norm
 };
 
@@ -57,24 +57,40 @@ struct IntegerCell {
   IntegerSums* sums;  // in and out: [9], by slot, kept equal to the sums over the members
 };
 
-/// One cell of the float path.
+inline constexpr int kCandidateGroup = 4;  // candidates that lie together for the float kernel
+
+/// One cell of the float path. One of its candidates is the origin, from which the others, in
+/// groups, are measured. Fields are the channels, then the dimensions.
 struct FloatCell {
-  std::int64_t n;         // pixels
-  const float* features;  // [channels][stride]
-  const float*
-      coordinates;      // [dims][n rounded up to 16]: voxel position / S, from the cell's corner
-  std::int64_t stride;  // n rounded up to 16: arrays are readable that far
-  const std::uint8_t* outside;       // nullptr, or [stride]: not 0 where the pixel is masked out
-  std::uint8_t* slots;               // out: [stride]
-  const float* centers;              // [num_candidates][channels + dims]
-  const std::uint8_t* center_slots;  // [num_candidates], ascending
-  const float* color_weights;        // SLICO: [num_candidates]; nullptr: all 1
-  int num_candidates;
+  std::int64_t n;               // pixels
+  int first_block;              // blocks that are done: from this one on
+  int every_block;              // each, or every other
+  const float* features;        // [blocks of 16 pixels][channels][16]
+  const float* coordinates;     // [blocks][dims][16]: voxel position / S, from the cell's corner
+  const std::uint8_t* outside;  // nullptr, or [blocks][16]: not 0 where the pixel is masked out
+  std::uint8_t* slots;          // out: [blocks][16]
   int channels;
   int dims;
-  double* sums;      // out: [27][channels + dims + 1], the last being the count
-  float* max_color;  // SLICO, in and out: [27], largest squared colour difference
-  float* scratch;    // [27 * (channels + dims) * 16]
+  const float* origin;  // [fields]
+  std::int32_t origin_slot;
+  int num_candidates;            // without the origin
+  int num_groups;                // that these fill; the rest of the last is 0
+  const float* centers;          // [num_groups][fields][4], less the origin
+  const float* biases;           // [num_groups][4]: -|center|^2 / 2, -infinity for the rest
+  const std::int32_t* slots_of;  // [num_groups][4], ascending
+  const float* color_weights;    // SLICO: [num_groups][4]; nullptr: all 1
+  float origin_weight;           // SLICO
+  const double* totals;  // [fields + 1]: the sums over all pixels inside the mask, and their count
+  double* sums;          // in: 0, out: [slots][fields + 1], what goes to each candidate
+  float* max_color;      // SLICO, in and out: [27], largest squared colour difference
+  float* scratch;        // [min(blocks, 64)][fields][16]
+};
+
+/// Pixels whose channels lie side by side, the pixels `step` apart.
+struct StridedFloats {
+  const float* first;
+  std::int64_t step;  // < 2^24
+  int channels;
 };
 
 /// Where the colours of one row of an IntegerImage lie (integer_image.h).
@@ -127,6 +143,13 @@ struct Kernels {
   /// Assigns every pixel to its best candidate and updates the sums. Returns whether any changed.
   bool (*assign_integer_cell)(const IntegerCell& cell);
   void (*assign_float_cell)(const FloatCell& cell);
+  /// Adds what becomes the totals of a cell to sums [fields + 1]. Reads no candidates.
+  void (*sum_float_cell)(const FloatCell& cell);
+  /// (value - low) * scale for n pixels, into planes that are `stride` apart.
+  void (*stretch_floats)(const StridedFloats& in, std::int64_t n, float low, float scale,
+                         float* planes, std::int64_t stride);
+  /// The least and greatest of n > 0 values; false, these left open, where one is not finite.
+  bool (*extremes_of_floats)(const float* values, std::int64_t n, float* low, float* high);
 
   /// out[i] = table[code of pixel i] for a cell's codes; out has room for n rounded up to 64.
   void (*labels_from_codes)(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
@@ -143,8 +166,8 @@ struct Kernels {
   std::int64_t (*take_majority)(const std::int32_t* old_row, const std::int32_t* above,
                                 const std::int32_t* below, std::int64_t n, std::int32_t* row,
                                 std::int32_t* changed);
-  /// Starts of the runs of equal labels in a row, 0 among them, also as bits x % 64 of bits[x / 64];
-  /// returns how many. starts has room for n, bits for (n + 63) / 64 words.
+  /// Starts of the runs of equal labels in a row, 0 among them, also as bits x % 64 of bits[x /
+  /// 64]; returns how many. starts has room for n, bits for (n + 63) / 64 words.
   std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts,
                             std::uint64_t* bits);
   /// out[x] = values[i] for x in run i; starts as find_runs() gives them for n pixels.

@@ -199,10 +199,11 @@ class Refiner {
   void visit(BorderPixels& p, std::int32_t* xs, Scratch& scratch,
              std::vector<BorderChange>& changes) {
     if constexpr (!std::is_same_v<Colors, IntegerColors>) {
+      const PixelFeatures::Row row = colors_.row(static_cast<std::int64_t>(p.y));
       for (int i = 0; i < p.count; ++i) {
-        colors_.read(static_cast<std::int64_t>(p.y), p.first_x + xs[i], scratch.pixel.data());
+        const PixelFeatures::Place place = row.at(p.first_x + xs[i]);
         for (int c = 0; c < channels_; ++c) {
-          scratch.colors[c * kLanes + i] = unit_ * static_cast<float>(scratch.pixel[c]);
+          scratch.colors[c * kLanes + i] = place.first[c * FloatVolume::kBlock];
         }
       }
       p.colors = scratch.colors.data();

@@ -18,6 +18,7 @@
 #include "cpu/slic_float.h"
 #include "cpu/slic_u8.h"
 #include "cpu/smooth.h"
+#include "cpu/thread_pool.h"
 #include "detail/load.h"
 
 namespace superpix::cpu {
@@ -101,7 +102,9 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
                                 num_threads);
     }
     const std::int64_t n = shape[0] * shape[1] * shape[2];
-    for (std::int64_t i = 0; i < n; ++i) labels[i] += params.start_label;
+    parallel_for(n, 1 << 16, num_threads, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) labels[i] += params.start_label;
+    });
     return seeds.count;
   };
 
@@ -124,8 +127,10 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
   if (params.num_segments >= num_pixels) {
     return label_pixels(mask, shape, params.start_label, labels);
   }
-  slic_float(volume, seeds.has_seed, params, step, labels, num_threads);
-  return finish(VolumeColors(volume), {});
+  const std::vector<double> totals =
+      slic_float(volume, seeds.has_seed, params, step, labels, num_threads);
+  const VolumeColors colors(volume);
+  return finish(colors, colors.fixed(totals));
 }
 
 }  // namespace superpix::cpu

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "cpu/kernels.h"
@@ -28,11 +29,17 @@ class Clustering {
         dims_(plane_ ? 2 : 3),
         num_slots_(plane_ ? 9 : 27),
         fields_(volume.channels + dims_),
+        parts_(plane_ && !params.slic_zero &&
+                       grid_.num_pixels() >= kLeastInHalvedCell * grid_.num_cells()
+                   ? 2
+                   : 1),
         slots_(volume.padded_size()),
-        sums_(static_cast<std::size_t>(grid_.num_cells() * num_slots_ * (fields_ + 1))),
+        sums_(grid_.num_cells() * parts_ * num_slots_ * (fields_ + 1)),
+        totals_(grid_.num_cells() * parts_ * (fields_ + 1)),
         centers_(static_cast<std::size_t>(grid_.num_cells() * fields_)),
         exists_(has_seed),
-        moved_(static_cast<std::size_t>(grid_.num_cells()), 1),
+        moved_(static_cast<std::size_t>(grid_.num_cells())),
+        assigned_(moved_.size() * parts_),
         visited_(moved_.size(), 1) {
     if (exists_.empty()) exists_.assign(moved_.size(), 1);
     for (int d = 0; d < dims_; ++d) weight_[d] = params.spacing[3 - dims_ + d] / step;
@@ -55,8 +62,8 @@ class Clustering {
     }
     start_from_cells();
     if (!masked) return;
-    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kSpatial);
-    std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
+    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kSpatial, false);
+    std::fill(moved_.begin(), moved_.end(), iteration_);
   }
 
   void perturb() {
@@ -65,8 +72,13 @@ class Clustering {
     }
   }
 
+  /// The last two iterations assign all pixels, those before them every other block, in turns:
+  /// clusters are means of all their pixels at any time, and on the way there half of the pixels
+  /// show as well where they are to move.
   void run() {
-    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kFull);
+    const int n = params_.max_num_iter;
+    for (int i = 0; i + 1 < n; ++i) iterate(Distance::kFull, parts_ == 2 && i + 2 < n);
+    if (n > 0) assign(Distance::kFull, false);
   }
 
   void write_labels(std::int32_t* labels) const {
@@ -93,18 +105,46 @@ class Clustering {
     });
   }
 
+  /// The sums of the features over the pixels of each cluster, [cells][channels].
+  std::vector<double> totals() const {
+    const int channels = volume_.channels;
+    std::vector<double> totals(static_cast<std::size_t>(grid_.num_cells() * channels));
+    for_cells([&](std::int64_t k) {
+      grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
+        for (int part = 0; part < parts_; ++part) {
+          const double* s = sums_for(cell, part, slot);
+          for (int c = 0; c < channels; ++c) totals[k * channels + c] += s[c];
+        }
+      });
+    });
+    return totals;
+  }
+
  private:
   enum class Distance { kSpatial, kFull };
 
+  static constexpr std::int64_t kLeastInHalvedCell = 256;  // pixels
+  static constexpr std::int64_t kMaxBlocks = 64;           // that the kernel has a strip of
+  static constexpr int kMaxGroups = (kMaxCandidates - 1 + kCandidateGroup - 1) / kCandidateGroup;
+
+  /// What a part of `cell` gives to the cluster that sees it in `slot`.
+  const double* sums_for(std::int64_t cell, int part, int slot) const {
+    return &sums_[((cell * parts_ + part) * num_slots_ + num_slots_ - 1 - slot) * (fields_ + 1)];
+  }
+
   double* position(std::int64_t k) { return &centers_[k * fields_ + volume_.channels]; }
+
+  std::int64_t cells_at_once() const {
+    constexpr std::int64_t kPixels = 4096;
+    return std::max<std::int64_t>(1, kPixels * grid_.num_cells() / grid_.num_pixels());
+  }
 
   template <class F>
   void for_cells(F f) const {
-    const std::int64_t grain =
-        std::max<std::int64_t>(1, 2048 * grid_.num_cells() / grid_.num_pixels());
-    parallel_for(grid_.num_cells(), grain, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t cell = begin; cell < end; ++cell) f(cell);
-    });
+    parallel_for(grid_.num_cells(), cells_at_once(), num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t cell = begin; cell < end; ++cell) f(cell);
+                 });
   }
 
   /// Positions in a cell from its corner, in units of S; there are at most eight sizes of cell.
@@ -116,16 +156,17 @@ class Clustering {
     for (const std::int64_t depth : sides(0)) {
       for (const std::int64_t height : sides(1)) {
         for (const std::int64_t width : sides(2)) {
-          std::vector<float>& planes = coordinates_[{depth, height, width}];
-          const std::int64_t stride = FloatVolume::stride(depth * height * width);
-          planes.assign(static_cast<std::size_t>(dims_ * stride), 0.0F);
+          std::vector<float>& blocks = coordinates_[{depth, height, width}];
+          blocks.assign(
+              static_cast<std::size_t>(dims_ * FloatVolume::padded(depth * height * width)), 0.0F);
           std::int64_t i = 0;
           for (std::int64_t z = 0; z < depth; ++z) {
             for (std::int64_t y = 0; y < height; ++y) {
               for (std::int64_t x = 0; x < width; ++x, ++i) {
                 const std::array<std::int64_t, 3> at{z, y, x};
+                const std::int64_t in_block = i % FloatVolume::kBlock;
                 for (int d = 0; d < dims_; ++d) {
-                  planes[d * stride + i] =
+                  blocks[(i - in_block) * dims_ + d * FloatVolume::kBlock + in_block] =
                       static_cast<float>(static_cast<double>(at[3 - dims_ + d]) * weight_[d]);
                 }
               }
@@ -141,99 +182,186 @@ class Clustering {
     const std::int64_t begin = volume_.begin(box, cell);
     FloatCell c{};
     c.n = box.size();
-    c.stride = FloatVolume::stride(c.n);
     c.channels = volume_.channels;
     c.dims = dims_;
     c.features = &volume_.features[begin * volume_.channels];
     c.coordinates = coordinates_.at({box.side(0), box.side(1), box.side(2)}).data();
     c.outside = volume_.outside.size() > 0 ? &volume_.outside[begin] : nullptr;
     c.slots = &slots_[begin];
-    c.sums = &sums_[cell * num_slots_ * (fields_ + 1)];
+    c.every_block = parts_;
     return c;
+  }
+
+  void choose_part(FloatCell& c, std::int64_t cell, int part) {
+    c.first_block = part;
+    c.totals = &totals_[(cell * parts_ + part) * (fields_ + 1)];
+    c.sums = &sums_[(cell * parts_ + part) * num_slots_ * (fields_ + 1)];
+    std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
   }
 
   /// What a thread needs for one cell at a time.
   struct Scratch {
     explicit Scratch(int fields)
-        : centers(static_cast<std::size_t>(kMaxCandidates * fields)),
-          sums(static_cast<std::size_t>(kMaxCandidates * fields * 16)) {}
-    std::vector<float> centers;
-    std::vector<float> sums;
-    std::uint8_t slots[kMaxCandidates];
-    float weights[kMaxCandidates];
+        : origin(static_cast<std::size_t>(fields)),
+          centers(kMaxGroups * kCandidateGroup * fields),
+          strip(kMaxBlocks * fields * FloatVolume::kBlock) {}
+    std::vector<float> origin;
+    Buffer<float> centers;
+    Buffer<float> strip;
+    float biases[kMaxGroups * kCandidateGroup];
+    float weights[kMaxGroups * kCandidateGroup];
+    std::int32_t slots[kMaxGroups * kCandidateGroup];
   };
+
+  template <class F>
+  void parallel_cells(F f) {
+    parallel_for(grid_.num_cells(), cells_at_once(), num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   Scratch scratch(fields_);
+                   for (std::int64_t cell = begin; cell < end; ++cell) f(cell, scratch);
+                 });
+  }
 
   /// Makes one round of sums in which every pixel goes to the cluster of its own cell.
   void start_from_cells() {
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
       FloatCell c = kernel_cell(cell);
-      std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
-      scratch.slots[0] = static_cast<std::uint8_t>(grid_.own_slot());
-      std::fill_n(scratch.centers.data(), fields_, 0.0F);
-      c.center_slots = scratch.slots;
-      c.centers = scratch.centers.data();
-      c.num_candidates = 1;
-      c.scratch = scratch.sums.data();
-      kernels_.assign_float_cell(c);
-      visited_[cell] = 1;
+      std::fill_n(c.slots, FloatVolume::padded(c.n), static_cast<std::uint8_t>(grid_.own_slot()));
+      // The first pixel is as near to all others as anything that is known by now.
+      for (int channel = 0; channel < volume_.channels; ++channel) {
+        scratch.origin[channel] = c.features[channel * FloatVolume::kBlock];
+      }
+      std::fill(scratch.origin.begin() + volume_.channels, scratch.origin.end(), 0.0F);
+      c.origin = scratch.origin.data();
+      c.scratch = scratch.strip.data();
+      for (int part = 0; part < parts_; ++part) {
+        choose_part(c, cell, part);
+        c.sums += grid_.own_slot() * (fields_ + 1);
+        kernels_.sum_float_cell(c);
+        std::copy_n(c.sums, fields_ + 1, &totals_[(cell * parts_ + part) * (fields_ + 1)]);
+      }
     });
     update();
-    std::fill(moved_.begin(), moved_.end(), std::uint8_t{1});
+    std::fill(moved_.begin(), moved_.end(), iteration_);
   }
 
-  template <class F>
-  void parallel_cells(F f) {
-    const std::int64_t grain =
-        std::max<std::int64_t>(1, 2048 * grid_.num_cells() / grid_.num_pixels());
-    parallel_for(grid_.num_cells(), grain, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-      Scratch scratch(fields_);
-      for (std::int64_t cell = begin; cell < end; ++cell) f(cell, scratch);
+  /// The clusters that may have pixels of a cell, the origin first.
+  struct Candidates {
+    struct Candidate {
+      std::int64_t cluster;
+      int slot;
+    };
+    Candidate list[kMaxCandidates];
+    int count = 0;
+    std::int32_t moved = 0;  // the last iteration that moved one of them
+  };
+
+  Candidates find_candidates(std::int64_t cell) const {
+    Candidates found;
+    int origin = 0;
+    grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
+      if (exists_[k] == 0) return;
+      found.moved = std::max(found.moved, moved_[k]);
+      if (k == cell) origin = found.count;
+      found.list[found.count++] = {k, slot};
     });
+    std::rotate(found.list, found.list + origin, found.list + std::min(origin + 1, found.count));
+    return found;
   }
 
-  void iterate(Distance distance) {
-    parallel_cells([&](std::int64_t cell, Scratch& scratch) {
-      bool any_moved = false;
-      int n = 0;
-      grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
-        if (exists_[k] == 0) return;
-        any_moved |= moved_[k] != 0;
-        scratch.slots[n] = static_cast<std::uint8_t>(slot);
-        const double* center = &centers_[k * fields_];
-        float* to = &scratch.centers[static_cast<std::size_t>(n * fields_)];
-        for (int c = 0; c < volume_.channels; ++c) to[c] = static_cast<float>(center[c]);
-        for (int d = 0; d < dims_; ++d) {
-          const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
-          to[volume_.channels + d] =
-              static_cast<float>((center[volume_.channels + d] - corner) * weight_[d]);
-        }
-        scratch.weights[n] = distance == Distance::kSpatial ? 0.0F
-                             : params_.slic_zero            ? 1.0F / max_color_[k]
-                                                            : 1.0F;
-        ++n;
-      });
-      // Candidates that all stand still give the slots and sums that are there.
-      visited_[cell] = any_moved && n > 0 ? 1 : 0;
-      if (visited_[cell] == 0) return;
-      FloatCell c = kernel_cell(cell);
-      std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
-      c.center_slots = scratch.slots;
-      c.centers = scratch.centers.data();
-      c.num_candidates = n;
-      c.scratch = scratch.sums.data();
-      float ignored[kMaxCandidates] = {};
-      if (params_.slic_zero || distance == Distance::kSpatial) {
-        c.color_weights = scratch.weights;
-        c.max_color = ignored;
-        if (params_.slic_zero && distance == Distance::kFull) {
-          c.max_color = &cell_max_color_[cell * num_slots_];
-          std::fill_n(c.max_color, num_slots_, 0.0F);
-        }
+  float color_weight(std::int64_t k, Distance distance) const {
+    if (distance == Distance::kSpatial) return 0.0F;
+    return params_.slic_zero ? 1.0F / max_color_[k] : 1.0F;
+  }
+
+  /// Hands the candidates to the kernel.
+  void load_candidates(const Candidates& candidates, Distance distance, Scratch& scratch,
+                       FloatCell& c, const CellGrid::Box& box) const {
+    const int channels = volume_.channels;
+    const double* origin = &centers_[candidates.list[0].cluster * fields_];
+    for (int i = 0; i < channels; ++i) scratch.origin[i] = static_cast<float>(origin[i]);
+    for (int d = 0; d < dims_; ++d) {
+      const auto corner = static_cast<double>(box.begin[3 - dims_ + d]);
+      scratch.origin[channels + d] =
+          static_cast<float>((origin[channels + d] - corner) * weight_[d]);
+    }
+    c.origin = scratch.origin.data();
+    c.origin_slot = candidates.list[0].slot;
+    c.origin_weight = color_weight(candidates.list[0].cluster, distance);
+    c.num_candidates = candidates.count - 1;
+    c.num_groups = (c.num_candidates + kCandidateGroup - 1) / kCandidateGroup;
+    for (int i = 0; i < c.num_groups * kCandidateGroup; ++i) {
+      float* to =
+          &scratch.centers[i / kCandidateGroup * fields_ * kCandidateGroup + i % kCandidateGroup];
+      if (i >= c.num_candidates) {
+        for (int f = 0; f < fields_; ++f) to[f * kCandidateGroup] = 0.0F;
+        scratch.biases[i] = -std::numeric_limits<float>::infinity();
+        scratch.weights[i] = 0.0F;
+        scratch.slots[i] = 0;
+        continue;
       }
-      kernels_.assign_float_cell(c);
-    });
+      const Candidates::Candidate& candidate = candidates.list[i + 1];
+      const double* center = &centers_[candidate.cluster * fields_];
+      double square = 0.0;
+      const auto put = [&](int field, double from_origin) {
+        const auto rounded = static_cast<float>(from_origin);
+        to[field * kCandidateGroup] = rounded;
+        square += static_cast<double>(rounded) * rounded;
+      };
+      for (int f = 0; f < channels; ++f) put(f, center[f] - scratch.origin[f]);
+      for (int d = 0; d < dims_; ++d) {
+        const auto corner = static_cast<double>(box.begin[3 - dims_ + d]);
+        put(channels + d,
+            (center[channels + d] - corner) * weight_[d] - scratch.origin[channels + d]);
+      }
+      scratch.biases[i] = static_cast<float>(-0.5 * square);
+      scratch.weights[i] = color_weight(candidate.cluster, distance);
+      scratch.slots[i] = candidate.slot;
+    }
+    c.centers = scratch.centers.data();
+    c.biases = scratch.biases;
+    c.slots_of = scratch.slots;
+    c.scratch = scratch.strip.data();
+  }
+
+  void iterate(Distance distance, bool halved) {
+    assign(distance, halved);
     update();
     if (params_.slic_zero && distance == Distance::kFull) update_max_color();
+  }
+
+  void assign(Distance distance, bool halved) {
+    ++iteration_;
+    parallel_cells([&](std::int64_t cell, Scratch& scratch) {
+      visited_[cell] = 0;
+      const Candidates candidates = find_candidates(cell);
+      if (candidates.count == 0) return;
+      FloatCell c = kernel_cell(cell);
+      float ignored[kMaxCandidates] = {};
+      for (int part = 0; part < parts_; ++part) {
+        // Candidates that all stand still give the slots and sums that are there.
+        std::int32_t& assigned = assigned_[cell * parts_ + part];
+        if ((halved && part != iteration_ % 2) || candidates.moved < assigned) continue;
+        if (c.centers == nullptr) {
+          load_candidates(candidates, distance, scratch, c, boxes_[cell]);
+          prepare_weights(cell, distance, scratch, ignored, c);
+        }
+        choose_part(c, cell, part);
+        kernels_.assign_float_cell(c);
+        assigned = iteration_;
+        visited_[cell] = 1;
+      }
+    });
+  }
+
+  void prepare_weights(std::int64_t cell, Distance distance, const Scratch& scratch, float* ignored,
+                       FloatCell& c) {
+    if (!params_.slic_zero && distance == Distance::kFull) return;
+    c.color_weights = scratch.weights;
+    c.max_color = ignored;
+    if (distance == Distance::kSpatial) return;
+    c.max_color = &cell_max_color_[cell * num_slots_];
+    std::fill_n(c.max_color, num_slots_, 0.0F);
   }
 
   /// Clusters become the means of their pixels; one without pixels stays where it is.
@@ -241,27 +369,27 @@ class Clustering {
     parallel_for(grid_.num_cells(), 64, num_threads_, [&](std::int64_t begin, std::int64_t end) {
       std::vector<double> total(static_cast<std::size_t>(fields_ + 1));
       for (std::int64_t k = begin; k < end; ++k) {
-        moved_[k] = 0;
         if (exists_[k] == 0) continue;
         std::fill(total.begin(), total.end(), 0.0);
         bool any_visited = false;
         grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
           any_visited |= visited_[cell] != 0;
-          const std::int64_t as_seen = num_slots_ - 1 - slot;
-          const double* s = &sums_[(cell * num_slots_ + as_seen) * (fields_ + 1)];
-          for (int c = 0; c < volume_.channels; ++c) total[c] += s[c];
-          for (int d = 0; d < dims_; ++d) {
-            const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
-            total[volume_.channels + d] +=
-                s[volume_.channels + d] / weight_[d] + corner * s[fields_];
+          for (int part = 0; part < parts_; ++part) {
+            const double* s = sums_for(cell, part, slot);
+            for (int c = 0; c < volume_.channels; ++c) total[c] += s[c];
+            for (int d = 0; d < dims_; ++d) {
+              const auto corner = static_cast<double>(boxes_[cell].begin[3 - dims_ + d]);
+              total[volume_.channels + d] +=
+                  s[volume_.channels + d] / weight_[d] + corner * s[fields_];
+            }
+            total[fields_] += s[fields_];
           }
-          total[fields_] += s[fields_];
         });
         if (!any_visited || total[fields_] == 0.0) continue;
         double* center = &centers_[k * fields_];
         for (int f = 0; f < fields_; ++f) {
           const double mean = total[f] / total[fields_];
-          if (mean != center[f]) moved_[k] = 1;
+          if (mean != center[f]) moved_[k] = iteration_;
           center[f] = mean;
         }
       }
@@ -274,7 +402,7 @@ class Clustering {
         const float seen = cell_max_color_[cell * num_slots_ + num_slots_ - 1 - slot];
         if (visited_[cell] != 0 && seen > max_color_[k]) {
           max_color_[k] = seen;
-          moved_[k] = 1;
+          moved_[k] = iteration_;
         }
       });
     }
@@ -310,7 +438,7 @@ class Clustering {
     if (least < 0) return;
     const PixelFeatures::Place place = pixels.at(best[0], best[1], best[2]);
     for (int c = 0; c < volume_.channels; ++c) {
-      centers_[k * fields_ + c] = place.first[c * place.stride];
+      centers_[k * fields_ + c] = place.first[c * FloatVolume::kBlock];
     }
     for (int d = 0; d < dims_; ++d) position(k)[d] = static_cast<double>(best[3 - dims_ + d]);
   }
@@ -325,7 +453,8 @@ class Clustering {
       const PixelFeatures::Place p = pixels.at(before[0], before[1], before[2]);
       const PixelFeatures::Place q = pixels.at(after[0], after[1], after[2]);
       for (int c = 0; c < volume_.channels; ++c) {
-        const double d = static_cast<double>(p.first[c * p.stride]) - q.first[c * q.stride];
+        const double d = static_cast<double>(p.first[c * FloatVolume::kBlock]) -
+                         q.first[c * FloatVolume::kBlock];
         sum += d * d;
       }
     }
@@ -341,28 +470,34 @@ class Clustering {
   int dims_;
   int num_slots_;
   int fields_;                      // channels + dims
+  int parts_;                       // of a cell, assigned in turns
   std::array<double, 3> weight_{};  // of a pixel along (z,) y, x
   std::vector<CellGrid::Box> boxes_;
   mutable Buffer<std::uint8_t> slots_;
-  mutable std::vector<double> sums_;   // [cells][slots][fields + 1]
-  std::vector<double> centers_;        // [cells][fields]; positions in pixels
-  std::vector<std::uint8_t> exists_;   // cells with a cluster
-  std::vector<std::uint8_t> moved_;    // clusters that the last update changed
-  std::vector<std::uint8_t> visited_;  // cells whose sums the last assignment made anew
-  std::vector<float> max_color_;       // SLICO, [cells], squared
-  std::vector<float> cell_max_color_;  // SLICO, [cells][slots]
+  Buffer<double> sums_;               // [cells][parts][slots][fields + 1]
+  Buffer<double> totals_;             // [cells][parts][fields + 1]
+  std::vector<double> centers_;       // [cells][fields]; positions in pixels
+  std::vector<std::uint8_t> exists_;  // cells with a cluster
+  std::int32_t iteration_ = 0;
+  std::vector<std::int32_t> moved_;     // the iteration whose update last changed each cluster
+  std::vector<std::int32_t> assigned_;  // [cells][parts], the iteration that last assigned each
+  std::vector<std::uint8_t> visited_;   // cells whose sums the last assignment made anew
+  std::vector<float> max_color_;        // SLICO, [cells], squared
+  std::vector<float> cell_max_color_;   // SLICO, [cells][slots]
   std::map<std::array<std::int64_t, 3>, std::vector<float>> coordinates_;
 };
 
 }  // namespace
 
-void slic_float(const FloatVolume& volume, const std::vector<std::uint8_t>& has_seed,
-                const SlicParams& params, double step, std::int32_t* labels, int num_threads) {
+std::vector<double> slic_float(const FloatVolume& volume, const std::vector<std::uint8_t>& has_seed,
+                               const SlicParams& params, double step, std::int32_t* labels,
+                               int num_threads) {
   Clustering clustering(volume, has_seed, params, step, num_threads);
   clustering.start(!has_seed.empty());
   if (params.perturb_seeds) clustering.perturb();
   clustering.run();
   clustering.write_labels(labels);
+  return clustering.totals();
 }
 
 }  // namespace superpix::cpu

@@ -46,6 +46,11 @@ inline double load<bool>(const char* p) {
   return *p != 0 ? 1.0 : 0.0;
 }
 
+template <class T>
+bool is_aligned(const char* p) {
+  return reinterpret_cast<std::uintptr_t>(p) % alignof(T) == 0;
+}
+
 /// Address of element (i, j, 0, ...).
 inline const char* at(const ArrayView& view, std::int64_t i, std::int64_t j) {
   return static_cast<const char*>(view.data) + i * view.strides[0] + j * view.strides[1];

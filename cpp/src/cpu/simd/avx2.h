@@ -132,6 +132,12 @@ inline Ints gather_shorts(const std::int16_t* p, Ints i) {
   const auto low = [](__m256i v) { return _mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16); };
   return {low(_mm256_i32gather_epi32(base, i.a, 2)), low(_mm256_i32gather_epi32(base, i.b, 2))};
 }
+inline float sum_of_eight(__m256 x) {
+  __m128 v = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps(v, v, 0x55)));
+}
+inline float sum(Floats x) { return sum_of_eight(_mm256_add_ps(x.a, x.b)); }
 inline std::int32_t sum(Ints x) {
   const __m256i both = _mm256_add_epi32(x.a, x.b);
   __m128i s = _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));

@@ -84,6 +84,12 @@ inline Ints gather_shorts(const std::int16_t* p, Ints i) {
   const __m512i v = _mm512_i32gather_epi32(i.v, p, 2);
   return {_mm512_srai_epi32(_mm512_slli_epi32(v, 16), 16)};
 }
+inline float sum(Floats a) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 v = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps(v, v, 0x55)));
+}
 inline std::int32_t sum(Ints a) { return _mm512_reduce_add_epi32(a.v); }
 
 inline Ints select(Mask m, Ints a, Ints b) { return {_mm512_mask_blend_epi32(m.v, b.v, a.v)}; }

@@ -150,6 +150,12 @@ inline Ints select(Mask m, Ints a, Ints b) {
 inline Ints gather_shorts(const std::int16_t* p, Ints index) {
   return each<Ints>([&](int i) { return std::int32_t{p[index.v[i]]}; });
 }
+inline float sum(Floats a) {
+  for (int n = 8; n > 0; n /= 2) {
+    for (int i = 0; i < n; ++i) a.v[i] += a.v[i + n];
+  }
+  return a.v[0];
+}
 inline std::int32_t sum(Ints a) {
   std::uint32_t s = 0;
   for (int i = 0; i < 16; ++i) s += unsign(a.v[i]);

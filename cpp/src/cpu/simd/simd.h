@@ -7,6 +7,8 @@
 //   Floats, Ints   16 float / int32 lanes
 //   Mask           16 truth values
 //
+// sum(Floats) adds lanes i and i + 8, then i and i + 4 ...
+//
 // Everything is in an unnamed namespace: these functions differ from file to file, and the linker
 // must not take one instruction set's for another's.
 #pragma once

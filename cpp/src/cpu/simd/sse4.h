@@ -210,6 +210,13 @@ inline Ints gather_shorts(const std::int16_t* p, Ints index) {
   for (int lane = 0; lane < 16; ++lane) values[lane] = p[i[lane]];
   return load(values);
 }
+inline float sum_of_four(__m128 v) {
+  v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+  return _mm_cvtss_f32(_mm_add_ss(v, _mm_shuffle_ps(v, v, 0x55)));
+}
+inline float sum(Floats a) {
+  return sum_of_four(_mm_add_ps(_mm_add_ps(a.v[0], a.v[2]), _mm_add_ps(a.v[1], a.v[3])));
+}
 inline std::int32_t sum(Ints a) {
   __m128i s = _mm_add_epi32(_mm_add_epi32(a.v[0], a.v[1]), _mm_add_epi32(a.v[2], a.v[3]));
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
