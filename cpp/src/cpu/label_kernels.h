@@ -42,45 +42,62 @@ void find_borders(const std::int32_t* row, const std::int32_t* above, const std:
   for (; x < n; ++x) scalar(x);
 }
 
+/// What the majority filter makes of 16 pixels; returns the lanes that change. A pixel without any
+/// neighbour of its own label needs but two that agree, the northern or western pair before others.
+inline std::uint32_t majority_of_block(const std::int32_t* own_row, const std::int32_t* above,
+                                       const std::int32_t* below, Ints* major) {
+  const Ints own = load(own_row);
+  const Ints west = load(own_row - 1);
+  const Ints east = load(own_row + 1);
+  const Ints north = load(above);
+  const Ints south = load(below);
+  const auto same = [](Ints a, Ints b) { return bits(equal(a, b)); };
+  const std::uint32_t alone =
+      ~(same(own, north) | same(own, west) | same(own, east) | same(own, south));
+  const std::uint32_t vertical = same(north, south);
+  const std::uint32_t horizontal = same(west, east);
+  const std::uint32_t north_west = same(north, west);
+  const std::uint32_t north_east = same(north, east);
+  const std::uint32_t south_west = same(south, west);
+  const std::uint32_t take_north = (vertical & (north_west | north_east)) |
+                                   (alone & (vertical | north_west | north_east));
+  const std::uint32_t take_west =
+      (horizontal & (north_west | south_west)) | (alone & (horizontal | south_west));
+  const std::uint32_t take_south = alone & same(south, east);
+  *major = select(mask_of_bits(take_north), north, select(mask_of_bits(take_west), west, south));
+  const std::uint32_t inside = same(shift_right<31>(own | *major), ints(0));
+  return (take_north | take_west | take_south) & inside & ~same(own, *major);
+}
+
 std::int64_t take_majority(const std::int32_t* old_row, const std::int32_t* above,
                            const std::int32_t* below, std::int64_t n, std::int32_t* row,
                            std::int32_t* changed) {
   std::int64_t count = 0;
-  const auto change = [&](std::int64_t x, std::int32_t label) {
-    row[x] = label;
-    changed[count++] = static_cast<std::int32_t>(x);
-  };
-  std::int64_t x = 1;
-  for (; x + kLanes < n; x += kLanes) {
-    const Ints own = load(old_row + x);
-    const Ints west = load(old_row + x - 1);
-    const Ints east = load(old_row + x + 1);
-    const Ints north = load(above + x);
-    const Ints south = load(below + x);
-    const std::uint32_t north_west = bits(equal(north, west));
-    const std::uint32_t by_column =
-        bits(equal(north, south)) & (north_west | bits(equal(north, east)));
-    const std::uint32_t by_row = bits(equal(west, east)) & (north_west | bits(equal(south, west)));
-    const Ints major = select(mask_of_bits(by_column), north, west);
-    const std::uint32_t inside = bits(equal(shift_right<31>(own | major), ints(0)));
-    std::uint32_t lanes = (by_column | by_row) & inside & ~bits(equal(major, own));
-    if (lanes == 0) continue;
+  const auto change = [&](std::int64_t x, std::uint32_t lanes, Ints major) {
     std::int32_t labels[kLanes];
     store(labels, major);
     for (; lanes != 0; lanes &= lanes - 1) {
       const int lane = lowest_bit(lanes);
-      change(x + lane, labels[lane]);
+      row[x + lane] = labels[lane];
+      changed[count++] = static_cast<std::int32_t>(x + lane);
     }
+  };
+  Ints major;
+  std::int64_t x = 1;
+  for (; x + kLanes < n; x += kLanes) {
+    const std::uint32_t lanes = majority_of_block(old_row + x, above + x, below + x, &major);
+    if (lanes != 0) change(x, lanes, major);
   }
-  for (; x + 1 < n; ++x) {
-    const std::int32_t north = above[x], south = below[x];
-    const std::int32_t west = old_row[x - 1], east = old_row[x + 1];
-    const bool by_column = north == south && (north == west || north == east);
-    const bool by_row = west == east && (west == north || west == south);
-    const std::int32_t major = by_column ? north : west;
-    if ((by_column || by_row) && major != old_row[x] && (major | old_row[x]) >= 0) {
-      change(x, major);
-    }
+  if (x + 1 < n) {
+    const std::int64_t rest = n - x;  // with the pixel at the edge, which is a neighbour only
+    std::int32_t padded[3][kLanes + 2] = {};
+    const auto bytes = static_cast<std::size_t>(rest + 1) * sizeof *row;
+    std::memcpy(padded[0], old_row + x - 1, bytes);
+    std::memcpy(padded[1], above + x - 1, bytes);
+    std::memcpy(padded[2], below + x - 1, bytes);
+    const std::uint32_t lanes =
+        majority_of_block(padded[0] + 1, padded[1] + 1, padded[2] + 1, &major);
+    change(x, lanes & first_lanes(rest - 1), major);
   }
   return count;
 }

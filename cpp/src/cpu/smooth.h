@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A majority filter for labels, before they are made connected: a pixel of which three 4-neighbours
-// share another label takes that label. It dissolves single pixels and bumps one pixel wide, which
-// are half of all fragments, for a fraction of what connectivity spends on each.
+// share another label takes that label; so does one that has no neighbour of its own label and two
+// that share another. It dissolves single pixels and bumps one pixel wide, which are half of all
+// fragments, for a fraction of what connectivity spends on each.
 #pragma once
 
 #include <cstdint>
