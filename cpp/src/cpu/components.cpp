@@ -160,7 +160,7 @@ class Finder {
   void find_pieces() {
     // What a thread works on at a time stays in its second-level cache; and there is work for all.
     constexpr std::int64_t kPixelsPerBand = 1 << 16;
-    constexpr std::int64_t kBands = 16;
+    constexpr std::int64_t kBands = 8;
     constexpr std::int64_t kRowsPerBand = 16;
     const std::int64_t rows = all_.shape[0] * all_.shape[1];
     const std::int64_t n =
