@@ -6,19 +6,61 @@
 
 namespace superpix::cpu {
 
-void VolumeColors::add(std::int64_t row, std::int64_t begin, std::int64_t end,
-                       std::int64_t* sums) const {
-  const PixelFeatures::Row pixels = this->row(row);
-  while (begin < end) {
-    const PixelFeatures::Place place = pixels.at(begin);
-    const std::int64_t n = std::min(end - begin, place.count);
-    for (int c = 0; c < channels_; ++c) {
-      const float* p = place.first + c * FloatVolume::kBlock;
-      std::int64_t sum = 0;
-      for (std::int64_t i = 0; i < n; ++i) sum += to_fixed_point(p[i], scale_);
-      sums[c] += sum;
+namespace {
+
+// Runs whose colours are on their way from memory while one is added up.
+constexpr std::size_t kRunsAhead = 12;
+
+void prefetch(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  (void)p;
+#endif
+}
+
+}  // namespace
+
+void IntegerColors::add(std::int64_t row, const Run* runs, std::size_t count) const {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + kRunsAhead < count) {
+      const std::int64_t p = image_.offset(row, runs[i + kRunsAhead].begin);
+      prefetch(&image_.la[2 * p]);
+      prefetch(&image_.b[p]);
     }
-    begin += n;
+    std::int64_t lightness = 0, a = 0, b = 0;
+    for (std::int64_t x = runs[i].begin; x < runs[i].end;) {
+      const std::int64_t end = std::min<std::int64_t>(runs[i].end, image_.cell_end(x));
+      const std::int64_t p = image_.offset(row, x);
+      const std::int16_t* la = &image_.la[2 * p];
+      const std::int16_t* bs = &image_.b[p];
+      for (std::int64_t k = 0; k < end - x; ++k) {
+        lightness += la[2 * k];
+        a += la[2 * k + 1];
+        b += bs[k];
+      }
+      x = end;
+    }
+    runs[i].sums[0] += lightness;
+    runs[i].sums[1] += a;
+    runs[i].sums[2] += b;
+  }
+}
+
+void VolumeColors::add(std::int64_t row, const Run* runs, std::size_t count) const {
+  const PixelFeatures::Row pixels = this->row(row);
+  for (const Run* run = runs; run != runs + count; ++run) {
+    for (std::int64_t x = run->begin; x < run->end;) {
+      const PixelFeatures::Place place = pixels.at(x);
+      const std::int64_t n = std::min(run->end - x, place.count);
+      for (int c = 0; c < channels_; ++c) {
+        const float* p = place.first + c * FloatVolume::kBlock;
+        std::int64_t sum = 0;
+        for (std::int64_t i = 0; i < n; ++i) sum += to_fixed_point(p[i], scale_);
+        run->sums[c] += sum;
+      }
+      x += n;
+    }
   }
 }
 
@@ -38,11 +80,12 @@ InterleavedColors::InterleavedColors(const float* image, const Extent& shape, in
   scale_ = fixed_point_scale(most);
 }
 
-void InterleavedColors::add(std::int64_t row, std::int64_t begin, std::int64_t end,
-                            std::int64_t* sums) const {
-  const float* p = image_ + (row * width_ + begin) * channels_;
-  for (std::int64_t x = begin; x < end; ++x) {
-    for (int c = 0; c < channels_; ++c) sums[c] += to_fixed_point(*p++, scale_);
+void InterleavedColors::add(std::int64_t row, const Run* runs, std::size_t count) const {
+  for (const Run* run = runs; run != runs + count; ++run) {
+    const float* p = image_ + (row * width_ + run->begin) * channels_;
+    for (std::int64_t x = run->begin; x < run->end; ++x) {
+      for (int c = 0; c < channels_; ++c) run->sums[c] += to_fixed_point(*p++, scale_);
+    }
   }
 }
 

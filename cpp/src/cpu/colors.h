@@ -23,36 +23,7 @@ class IntegerColors final : public ColorSource {
   int channels() const override { return 3; }
   double unit() const override { return unit_; }
 
-  void add(std::int64_t row, std::int64_t begin, std::int64_t end,
-           std::int64_t* sums) const override {
-    std::int64_t l = 0, a = 0, b = 0;
-    while (begin < end) {
-      const std::int64_t cell_end = image_.cell_end(begin);
-      const std::int64_t n = (cell_end < end ? cell_end : end) - begin;
-      const std::int64_t p = image_.offset(row, begin);
-      const std::int16_t* la = &image_.la[2 * p];
-      const std::int16_t* bs = &image_.b[p];
-      for (std::int64_t i = 0; i < n; ++i) {
-        l += la[2 * i];
-        a += la[2 * i + 1];
-        b += bs[i];
-      }
-      begin += n;
-    }
-    sums[0] += l;
-    sums[1] += a;
-    sums[2] += b;
-  }
-
-  void prefetch(std::int64_t row, std::int64_t x) const override {
-#if defined(__GNUC__)
-    const std::int64_t p = image_.offset(row, x);
-    __builtin_prefetch(&image_.la[2 * p]);
-    __builtin_prefetch(&image_.b[p]);
-#else
-    (void)row, (void)x;
-#endif
-  }
+  void add(std::int64_t row, const Run* runs, std::size_t count) const override;
 
   /// The colour of pixel (row, x).
   void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
@@ -103,8 +74,7 @@ class VolumeColors final : public ColorSource {
   int channels() const override { return channels_; }
   double unit() const override { return 1.0 / scale_; }
 
-  void add(std::int64_t row, std::int64_t begin, std::int64_t end,
-           std::int64_t* sums) const override;
+  void add(std::int64_t row, const Run* runs, std::size_t count) const override;
 
   void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
     const PixelFeatures::Place place = pixels_.at(row / height_, row % height_, x);
@@ -133,8 +103,7 @@ class InterleavedColors final : public ColorSource {
   InterleavedColors(const float* image, const Extent& shape, int channels);
   int channels() const override { return channels_; }
   double unit() const override { return 1.0 / scale_; }
-  void add(std::int64_t row, std::int64_t begin, std::int64_t end,
-           std::int64_t* sums) const override;
+  void add(std::int64_t row, const Run* runs, std::size_t count) const override;
 
  private:
   const float* image_;

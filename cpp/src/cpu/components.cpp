@@ -11,9 +11,6 @@
 namespace superpix::cpu {
 namespace {
 
-// Runs whose colours are on their way from memory while one is added up.
-constexpr std::size_t kRunsAhead = 12;
-
 using Pair = std::pair<std::int32_t, std::int32_t>;
 
 /// Finds the runs of a band and joins them to pieces.
@@ -231,19 +228,19 @@ class Finder {
     for_bands(all_, num_threads_, [&](std::size_t i) {
       const Components::Band& band = all_.bands[i];
       const std::uint8_t* read_here = read.data() + band.first_piece;
-      std::vector<std::int64_t> runs;  // of a row
+      std::vector<ColorSource::Run> runs(static_cast<std::size_t>(all_.shape[2]));
       for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
         const Components::Band::Row r = band.row(row);
-        runs.clear();
+        std::size_t count = 0;
         for (std::int64_t j = 0; j < r.count; ++j) {
-          if (r.piece[j] >= 0 && read_here[r.piece[j]] != 0) runs.push_back(j);
+          const std::int32_t piece = r.piece[j];
+          if (piece < 0) continue;
+          const std::int64_t end = j + 1 < r.count ? r.start[j + 1] : all_.shape[2];
+          runs[count] = {r.start[j], static_cast<std::int32_t>(end),
+                         all_.sums[band.first_piece + piece] + RegionSums::kColor};
+          count += read_here[piece];
         }
-        for (std::size_t k = 0; k < runs.size(); ++k) {
-          if (k + kRunsAhead < runs.size()) colors_->prefetch(row, r.start[runs[k + kRunsAhead]]);
-          const std::int64_t j = runs[k];
-          colors_->add(row, r.start[j], j + 1 < r.count ? r.start[j + 1] : all_.shape[2],
-                       all_.sums[band.first_piece + r.piece[j]] + RegionSums::kColor);
-        }
+        colors_->add(row, runs.data(), count);
       }
     });
     for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {

@@ -26,11 +26,13 @@ class ColorSource {
   virtual int channels() const = 0;
   /// The colour that one step of the fixed point stands for.
   virtual double unit() const = 0;
-  /// Adds the pixels [begin, end) of row z * H + y to sums[channels].
-  virtual void add(std::int64_t row, std::int64_t begin, std::int64_t end,
-                   std::int64_t* sums) const = 0;
-  /// Says that add() will soon be called for pixels from x on.
-  virtual void prefetch(std::int64_t /*row*/, std::int64_t /*x*/) const {}
+  /// Pixels [begin, end) of a row, whose colours are to be added to sums[channels].
+  struct Run {
+    std::int32_t begin, end;
+    std::int64_t* sums;
+  };
+  /// Adds the runs of row z * H + y to their sums.
+  virtual void add(std::int64_t row, const Run* runs, std::size_t count) const = 0;
 };
 
 /// What is summed over the pixels of each of a number of regions.

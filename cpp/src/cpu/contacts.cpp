@@ -31,14 +31,17 @@ void Contacts::find_in_band(std::size_t band_index) {
   const std::int64_t height = components_.shape[1];
   std::vector<Touch>& touches = touches_[band_index];  // with numbers of the band
   std::size_t count = 0;
+  // Whether a pixel edge is one of a marked piece is not to be foreseen: all are written down, and
+  // those that do not count are written over.
   const auto note = [&](std::int32_t a, std::int32_t b, std::int32_t length) {
+    const std::uint8_t counts = a != b && (a | b) >= 0 ? 1 : 0;
     touches[count] = {a, b, length};
-    const bool counts =
-        a != b && (a | b) >= 0 && (marked[std::max(a, 0)] | marked[std::max(b, 0)]) != 0;
-    count += counts ? 1 : 0;
+    count += counts & marked[std::max(a, 0)];
+    touches[count] = {b, a, length};
+    count += counts & marked[std::max(b, 0)];
   };
   const auto make_room = [&](std::int64_t more) {
-    const std::size_t needed = count + static_cast<std::size_t>(more);
+    const std::size_t needed = count + 2 * static_cast<std::size_t>(more) + 1;
     if (touches.size() < needed) touches.resize(std::max(needed, 2 * touches.size()));
   };
   for (std::int64_t row = band.first_row; row < band.last_row; ++row) {
@@ -70,10 +73,9 @@ void Contacts::find_along_seams(std::size_t band_index) {
                        if (there.piece[i] < 0 || here.piece[k] < 0) return;
                        const std::int32_t a = there.piece[i] + earlier.first_piece;
                        const std::int32_t b = here.piece[k] + band.first_piece;
-                       const bool apart = components_.sets.root(a) != components_.sets.root(b);
-                       if (apart && (marked_[a] | marked_[b]) != 0) {
-                         seams_[band_index].push_back({a, b, end - x});
-                       }
+                       if (components_.sets.root(a) == components_.sets.root(b)) return;
+                       if (marked_[a] != 0) seams_[band_index].push_back({a, b, end - x});
+                       if (marked_[b] != 0) seams_[band_index].push_back({b, a, end - x});
                      });
   });
 }
@@ -82,23 +84,16 @@ void Contacts::find_along_seams(std::size_t band_index) {
 void Contacts::lay_out(std::size_t band_index) {
   const Components::Band& band = components_.bands[band_index];
   const std::int32_t first = band.first_piece;
-  const std::uint8_t* marked = marked_.data() + first;
   // Calls f(piece as the band numbers it, other piece, length).
   const auto for_each_contact = [&](auto f) {
-    for (const auto& [a, b, length] : touches_[band_index]) {
-      if (marked[a] != 0) f(a, b + first, length);
-      if (marked[b] != 0) f(b, a + first, length);
-    }
-    for (const auto& [a, b, length] : seams_[band_index]) {
-      if (marked_[b] != 0) f(b - first, a, length);
-    }
+    for (const auto& [piece, other, length] : touches_[band_index]) f(piece, other + first, length);
     // Seams reach back one row, or one plane.
     const std::int64_t reach = components_.shape[0] > 1 ? components_.shape[1] : 1;
-    for (std::size_t i = band_index + 1; i < components_.bands.size(); ++i) {
+    for (std::size_t i = band_index; i < components_.bands.size(); ++i) {
       if (components_.bands[i].first_row >= band.last_row + reach) break;
-      for (const auto& [a, b, length] : seams_[i]) {
-        const std::int32_t own = a - first;
-        if (own >= 0 && own < band.num_pieces && marked_[a] != 0) f(own, b, length);
+      for (const auto& [piece, other, length] : seams_[i]) {
+        const std::int32_t own = piece - first;
+        if (own >= 0 && own < band.num_pieces) f(own, other, length);
       }
     }
   };

@@ -27,9 +27,9 @@ class Contacts {
   List of(std::int64_t piece) const { return lists_[piece]; }
 
  private:
-  /// Two pieces that touch, of which one at least is marked.
+  /// That a marked piece touches another one.
   struct Touch {
-    std::int32_t a, b, length;
+    std::int32_t piece, other, length;
   };
 
   void find_in_band(std::size_t band_index);
@@ -38,8 +38,8 @@ class Contacts {
 
   const Components& components_;
   const std::vector<std::uint8_t>& marked_;
-  std::vector<std::vector<Touch>> touches_;  // [bands], within each
-  std::vector<std::vector<Touch>> seams_;    // [bands], of an earlier band's piece a with a b of this
+  std::vector<std::vector<Touch>> touches_;     // [bands], within each
+  std::vector<std::vector<Touch>> seams_;       // [bands], of each and earlier ones, both ways
   std::vector<std::vector<Contact>> contacts_;  // [bands]
   std::vector<List> lists_;                     // [pieces], into contacts_
 };

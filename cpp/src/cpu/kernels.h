@@ -127,6 +127,11 @@ struct BorderChange {
   std::int32_t y, x, from, to;
 };
 
+/// A label for the pixel in column x.
+struct PixelLabel {
+  std::int32_t x, label;
+};
+
 struct Kernels {
   const char* name;
 
@@ -161,11 +166,9 @@ struct Kernels {
   /// and `below` are nullptr at the edge of the image. bits has (n + 63) / 64 words.
   void (*find_borders)(const std::int32_t* row, const std::int32_t* above,
                        const std::int32_t* below, std::int64_t n, std::uint64_t* bits);
-  /// One row of the majority filter (smooth.h): writes to `row`, which holds old_row, and notes the
-  /// columns that change; returns how many. `changed` has room for n.
-  std::int64_t (*take_majority)(const std::int32_t* old_row, const std::int32_t* above,
-                                const std::int32_t* below, std::int64_t n, std::int32_t* row,
-                                std::int32_t* changed);
+  /// What the majority filter (smooth.h) changes in a row; returns how many. `out` has room for n.
+  std::int64_t (*find_majorities)(const std::int32_t* row, const std::int32_t* above,
+                                  const std::int32_t* below, std::int64_t n, PixelLabel* out);
   /// Starts of the runs of equal labels in a row, 0 among them, also as bits x % 64 of bits[x /
   /// 64]; returns how many. starts has room for n, bits for (n + 63) / 64 words.
   std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts,

@@ -28,7 +28,7 @@ const Kernels& SUPERPIX_KERNELS() {
       .labels_from_codes = labels_from_codes,
       .labels_from_slots = labels_from_slots,
       .find_borders = find_borders,
-      .take_majority = take_majority,
+      .find_majorities = find_majorities,
       .find_runs = find_runs,
       .fill_runs = fill_runs,
       .refine_pixels = refine_pixels,

@@ -69,35 +69,33 @@ inline std::uint32_t majority_of_block(const std::int32_t* own_row, const std::i
   return (take_north | take_west | take_south) & inside & ~same(own, *major);
 }
 
-std::int64_t take_majority(const std::int32_t* old_row, const std::int32_t* above,
-                           const std::int32_t* below, std::int64_t n, std::int32_t* row,
-                           std::int32_t* changed) {
+std::int64_t find_majorities(const std::int32_t* row, const std::int32_t* above,
+                             const std::int32_t* below, std::int64_t n, PixelLabel* out) {
   std::int64_t count = 0;
-  const auto change = [&](std::int64_t x, std::uint32_t lanes, Ints major) {
+  const auto note = [&](std::int64_t x, std::uint32_t lanes, Ints major) {
     std::int32_t labels[kLanes];
     store(labels, major);
     for (; lanes != 0; lanes &= lanes - 1) {
       const int lane = lowest_bit(lanes);
-      row[x + lane] = labels[lane];
-      changed[count++] = static_cast<std::int32_t>(x + lane);
+      out[count++] = {static_cast<std::int32_t>(x + lane), labels[lane]};
     }
   };
   Ints major;
   std::int64_t x = 1;
   for (; x + kLanes < n; x += kLanes) {
-    const std::uint32_t lanes = majority_of_block(old_row + x, above + x, below + x, &major);
-    if (lanes != 0) change(x, lanes, major);
+    const std::uint32_t lanes = majority_of_block(row + x, above + x, below + x, &major);
+    if (lanes != 0) note(x, lanes, major);
   }
   if (x + 1 < n) {
     const std::int64_t rest = n - x;  // with the pixel at the edge, which is a neighbour only
     std::int32_t padded[3][kLanes + 2] = {};
     const auto bytes = static_cast<std::size_t>(rest + 1) * sizeof *row;
-    std::memcpy(padded[0], old_row + x - 1, bytes);
+    std::memcpy(padded[0], row + x - 1, bytes);
     std::memcpy(padded[1], above + x - 1, bytes);
     std::memcpy(padded[2], below + x - 1, bytes);
     const std::uint32_t lanes =
         majority_of_block(padded[0] + 1, padded[1] + 1, padded[2] + 1, &major);
-    change(x, lanes & first_lanes(rest - 1), major);
+    note(x, lanes & first_lanes(rest - 1), major);
   }
   return count;
 }

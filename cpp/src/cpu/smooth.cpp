@@ -18,7 +18,12 @@ struct Changes {
     std::int32_t from, to;
   };
   std::vector<Labels> labels;
-  std::vector<std::int32_t> colors;  // [labels][channels]
+  std::vector<std::int32_t> colors;  // [labels][channels], and room for more
+
+  void reserve(std::int64_t more, std::size_t channels) {
+    const std::size_t needed = (labels.size() + static_cast<std::size_t>(more)) * channels;
+    if (colors.size() < needed) colors.resize(2 * needed);
+  }
 };
 
 }  // namespace
@@ -31,23 +36,23 @@ void smooth(std::int32_t* labels, std::int64_t height, std::int64_t width, const
   const auto channels = static_cast<std::size_t>(colors.channels());
   for (int step = 0; step < 2 * kPasses; ++step) {
     parallel_for(pieces, 1, num_threads, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<std::int32_t> old(static_cast<std::size_t>(width));
-      std::vector<std::int32_t> changed(static_cast<std::size_t>(width));
+      std::vector<PixelLabel> found(static_cast<std::size_t>(width));
       for (std::int64_t piece = begin; piece < end; ++piece) {
         const std::int64_t last = std::min(height - 1, (piece + 1) * kRowsAtOnce);
         for (std::int64_t y = piece * kRowsAtOnce + step % 2; y < last; y += 2) {
           if (y == 0) continue;
           std::int32_t* row = labels + y * width;
-          std::copy_n(row, width, old.data());
-          const std::int64_t count = kernels().take_majority(
-              old.data(), row - width, row + width, width, row, changed.data());
-          if (label_totals.empty()) continue;
+          const std::int64_t count =
+              kernels().find_majorities(row, row - width, row + width, width, found.data());
           Changes& here = changes[piece];
-          here.colors.resize((here.labels.size() + static_cast<std::size_t>(count)) * channels);
+          if (!label_totals.empty()) here.reserve(count, channels);
           for (std::int64_t i = 0; i < count; ++i) {
-            const std::int32_t x = changed[i];
-            colors.read(y, x, &here.colors[here.labels.size() * channels]);
-            here.labels.push_back({old[x], row[x]});
+            const auto [x, label] = found[i];
+            if (!label_totals.empty()) {
+              colors.read(y, x, &here.colors[here.labels.size() * channels]);
+              here.labels.push_back({row[x], label});
+            }
+            row[x] = label;
           }
         }
       }

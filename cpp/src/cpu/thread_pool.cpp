@@ -33,8 +33,8 @@ void pause_briefly() noexcept {
 #endif
 }
 
-// About 50 microseconds: longer than the serial gaps inside one call, shorter than anybody notices.
-constexpr int kSpins = 2000;
+// Some 200 microseconds: longer than the serial gaps inside one call, shorter than anybody notices.
+constexpr int kSpins = 6000;
 
 thread_local bool inside_parallel_for = false;
 
