@@ -59,6 +59,8 @@ class Merger {
     std::int32_t last = -1;  // of the list, at its root
   };
   static constexpr std::uint8_t kNever = 64;
+  // Fewer fragments are picked for before another thread has their data in its cache.
+  static constexpr std::int64_t kAtOnce = 1024;
 
   std::int32_t num_pieces() const { return static_cast<std::int32_t>(sums_.count()); }
   std::int64_t size(std::int32_t root) const { return sums_[root][RegionSums::kSize]; }
@@ -107,7 +109,7 @@ class Merger {
   void pick(std::uint8_t i) {
     const std::vector<std::int32_t>& fragments = by_size_[i];
     picks_.resize(fragments.size());
-    parallel_for(static_cast<std::int64_t>(fragments.size()), 256, num_threads_,
+    parallel_for(static_cast<std::int64_t>(fragments.size()), kAtOnce, num_threads_,
                  [&](std::int64_t begin, std::int64_t end) {
                    std::vector<Contact> shared;
                    for (std::int64_t j = begin; j < end; ++j) {

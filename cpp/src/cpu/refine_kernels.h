@@ -23,22 +23,31 @@ inline std::uint32_t may_leave(const std::uint32_t* own) {
 
 /// L, a, b of 16 pixels.
 inline void read_colors(const IntegerRow& row, Ints x, Floats* colors) {
-  const Ints begin = gather(row.columns, x + x);
-  const Ints width = gather(row.columns + 1, x + x) - begin;
+  Ints begin;
+  Ints end;
+  gather_two(row.columns, x + x, &begin, &end);
+  const Ints width = end - begin;
   const Ints at = ints(row.offset) + multiply(begin, row.cell_height) +
                   multiply(width, row.y_in_cell) + (x - begin);
   const Floats unit = floats(row.unit);
-  colors[0] = unit * to_floats(gather_shorts(row.la, at + at));
-  colors[1] = unit * to_floats(gather_shorts(row.la + 1, at + at));
+  Ints lightness;
+  Ints a;
+  gather_two_shorts(row.la, at, &lightness, &a);
+  colors[0] = unit * to_floats(lightness);
+  colors[1] = unit * to_floats(a);
   colors[2] = unit * to_floats(gather_shorts(row.b, at));
 }
 
 int refine_pixels(const BorderPixels& p, BorderChange* changes) {
   const Ints x = load(p.x);
-  const Ints own = gather(p.row, x);
-  const Ints around[8] = {gather(p.above - 1, x), gather(p.above, x),     gather(p.above + 1, x),
-                          gather(p.row + 1, x),   gather(p.below + 1, x), gather(p.below, x),
-                          gather(p.below - 1, x), gather(p.row - 1, x)};
+  Ints own;
+  Ints around[8];  // from the north-west on
+  gather_two(p.above - 1, x, &around[0], &around[1]);
+  around[2] = gather(p.above + 1, x);
+  gather_two(p.row - 1, x, &around[7], &own);
+  around[3] = gather(p.row + 1, x);
+  gather_two(p.below - 1, x, &around[6], &around[5]);
+  around[4] = gather(p.below + 1, x);
   std::uint32_t belongs[8];
   for (int i = 0; i < 8; ++i) belongs[i] = bits(equal(around[i], own));
   const Ints outside = ints(p.start_label - 1);
@@ -55,13 +64,23 @@ int refine_pixels(const BorderPixels& p, BorderChange* changes) {
     }
     const Ints index = multiply(candidate - ints(p.start_label), p.stride);
     Floats d = floats(0.0F);
-    for (int c = 0; c < p.channels; ++c) {
-      const Floats difference =
-          (p.colors == nullptr ? lab[c] : load(p.colors + c * kLanes)) - gather(p.means + c, index);
+    int c = 0;
+    const auto add_channel = [&](Floats mean) {
+      const Floats difference = (p.colors == nullptr ? lab[c] : load(p.colors + c * kLanes)) - mean;
       d = d + difference * difference;
+      ++c;
+    };
+    Floats first;
+    Floats second;
+    while (c + 1 < p.channels) {
+      gather_two(p.means + c, index, &first, &second);
+      add_channel(first);
+      add_channel(second);
     }
-    const Floats dy = floats(p.y) - gather(p.means + p.channels, index);
-    const Floats dx = to_floats(image_x) - gather(p.means + p.channels + 1, index);
+    if (c < p.channels) add_channel(gather(p.means + c, index));
+    gather_two(p.means + p.channels, index, &first, &second);
+    const Floats dy = floats(p.y) - first;
+    const Floats dx = to_floats(image_x) - second;
     return d + floats(p.weight_y) * (dy * dy) + floats(p.weight_x) * (dx * dx) -
            floats(p.lambda) * to_floats(same);
   };

@@ -123,6 +123,29 @@ inline void load_rgb(const std::uint8_t* p, Ints* r, Ints* g, Ints* b) {
   b->v = _mm512_srli_epi32(v, 16);
 }
 
+/// p[i] and p[i + 1].
+inline void gather_two(const std::int32_t* p, Ints i, Ints* first, Ints* second) {
+  const __m512i low = _mm512_i32gather_epi64(_mm512_castsi512_si256(i.v), p, 4);
+  const __m512i high = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(i.v, 1), p, 4);
+  const __m512i even =
+      _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  first->v = _mm512_permutex2var_epi32(low, even, high);
+  second->v = _mm512_permutex2var_epi32(low, _mm512_or_si512(even, _mm512_set1_epi32(1)), high);
+}
+inline void gather_two(const float* p, Ints i, Floats* first, Floats* second) {
+  Ints a;
+  Ints b;
+  gather_two(reinterpret_cast<const std::int32_t*>(p), i, &a, &b);
+  *first = floats_of_bits(a);
+  *second = floats_of_bits(b);
+}
+/// p[2 * i] and p[2 * i + 1].
+inline void gather_two_shorts(const std::int16_t* p, Ints i, Ints* first, Ints* second) {
+  const __m512i v = _mm512_i32gather_epi32(i.v, p, 4);
+  first->v = _mm512_srai_epi32(_mm512_slli_epi32(v, 16), 16);
+  second->v = _mm512_srai_epi32(v, 16);
+}
+
 inline void move_shorts(std::int64_t* from, std::int64_t* to, std::uint64_t low,
                         std::uint64_t high) {
   const __m512i v = _mm512_cvtepi16_epi64(

@@ -80,6 +80,23 @@ inline int lowest_bit(std::uint64_t b) {
 #endif
 }
 
+#if !defined(__AVX512BW__)
+/// p[i] and p[i + 1].
+inline void gather_two(const std::int32_t* p, Ints i, Ints* first, Ints* second) {
+  *first = gather(p, i);
+  *second = gather(p + 1, i);
+}
+inline void gather_two(const float* p, Ints i, Floats* first, Floats* second) {
+  *first = gather(p, i);
+  *second = gather(p + 1, i);
+}
+/// p[2 * i] and p[2 * i + 1], for p that is readable 2 bytes further.
+inline void gather_two_shorts(const std::int16_t* p, Ints i, Ints* first, Ints* second) {
+  *first = gather_shorts(p, add(i, i));
+  *second = gather_shorts(p + 1, add(i, i));
+}
+#endif
+
 #if !defined(__AVX2__)
 /// Subtracts the eight int16 values in (low, high) from from[8] and adds them to to[8].
 inline void move_shorts(std::int64_t* from, std::int64_t* to, std::uint64_t low,
