@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <memory>
@@ -33,8 +34,23 @@ void pause_briefly() noexcept {
 #endif
 }
 
-// Some 200 microseconds: longer than the serial gaps inside one call, shorter than anybody notices.
-constexpr int kSpins = 6000;
+// Longer than the serial gaps inside one call, shorter than anybody notices. A pause takes 10 to 40
+// nanoseconds, so that it is the clock that counts.
+constexpr std::chrono::microseconds kSpinTime{200};
+constexpr int kPausesPerLook = 50;
+
+/// Whether `done` became true before it was time to stop spinning.
+template <class F>
+bool spin_until(F done) {
+  const auto deadline = std::chrono::steady_clock::now() + kSpinTime;
+  do {
+    for (int i = 0; i < kPausesPerLook; ++i) {
+      if (done()) return true;
+      pause_briefly();
+    }
+  } while (std::chrono::steady_clock::now() < deadline);
+  return false;
+}
 
 thread_local bool inside_parallel_for = false;
 
@@ -127,22 +143,16 @@ class Pool {
     }
     if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_.notify_all();
     loop.work(0);
-    for (int spins = 0; busy_.load(std::memory_order_acquire) != 0;) {
-      if (++spins < kSpins) {
-        pause_briefly();
-      } else {
-        std::this_thread::yield();
-      }
+    const auto all_done = [&] { return busy_.load(std::memory_order_acquire) == 0; };
+    if (!spin_until(all_done)) {
+      while (!all_done()) std::this_thread::yield();
     }
   }
 
  private:
   void wait_for_work(int index, std::uint64_t seen) {
     for (;;) {
-      for (int spins = 0; spins < kSpins; ++spins) {
-        if (generation_.load(std::memory_order_acquire) != seen) break;
-        pause_briefly();
-      }
+      spin_until([&] { return generation_.load(std::memory_order_acquire) != seen; });
       Loop* loop = nullptr;
       {
         std::unique_lock lock(mutex_);
