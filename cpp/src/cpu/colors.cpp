@@ -11,22 +11,12 @@ namespace {
 // Runs whose colours are on their way from memory while one is added up.
 constexpr std::size_t kRunsAhead = 12;
 
-void prefetch(const void* p) {
-#if defined(__GNUC__)
-  __builtin_prefetch(p);
-#else
-  (void)p;
-#endif
-}
-
 }  // namespace
 
 void IntegerColors::add(std::int64_t row, const Run* runs, std::size_t count) const {
   for (std::size_t i = 0; i < count; ++i) {
     if (i + kRunsAhead < count) {
-      const std::int64_t p = image_.offset(row, runs[i + kRunsAhead].begin);
-      prefetch(&image_.la[2 * p]);
-      prefetch(&image_.b[p]);
+      prefetch_pixel(row, runs[i + kRunsAhead].begin);
     }
     std::int64_t lightness = 0, a = 0, b = 0;
     for (std::int64_t x = runs[i].begin; x < runs[i].end;) {

@@ -11,6 +11,7 @@
 #include "cpu/components.h"
 #include "cpu/float_volume.h"
 #include "cpu/integer_image.h"
+#include "cpu/prefetch.h"
 
 namespace superpix::cpu {
 
@@ -24,6 +25,26 @@ class IntegerColors final : public ColorSource {
   double unit() const override { return unit_; }
 
   void add(std::int64_t row, const Run* runs, std::size_t count) const override;
+
+  void prefetch_pixel(std::int64_t row, std::int64_t x) const {
+    const std::int64_t p = image_.offset(row, x);
+    prefetch(&image_.la[2 * p]);
+    prefetch(&image_.b[p]);
+  }
+
+  /// Fetches all that row y has in its cells, if the image is larger than caches near the processor.
+  void prefetch_row(std::int64_t y) const {
+    constexpr std::int64_t kCached = 1 << 20;
+    constexpr std::int64_t kLine = 64;
+    if (image_.b.size() < kCached) return;
+    const std::vector<std::int32_t>& edges = image_.grid.edges(2);
+    for (std::size_t cell = 0; cell + 1 < edges.size(); ++cell) {
+      const std::int64_t p = image_.offset(y, edges[cell]);
+      const std::int64_t n = edges[cell + 1] - edges[cell];
+      for (std::int64_t i = 0; i < n; i += kLine / 4) prefetch(&image_.la[2 * (p + i)]);
+      for (std::int64_t i = 0; i < n; i += kLine / 2) prefetch(&image_.b[p + i]);
+    }
+  }
 
   /// The colour of pixel (row, x).
   void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
@@ -75,6 +96,10 @@ class VolumeColors final : public ColorSource {
   double unit() const override { return 1.0 / scale_; }
 
   void add(std::int64_t row, const Run* runs, std::size_t count) const override;
+
+  void prefetch_pixel(std::int64_t row, std::int64_t x) const {
+    prefetch(pixels_.at(row / height_, row % height_, x).first);
+  }
 
   void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
     const PixelFeatures::Place place = pixels_.at(row / height_, row % height_, x);

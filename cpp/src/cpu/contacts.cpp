@@ -29,7 +29,9 @@ void Contacts::find_in_band(std::size_t band_index) {
   const Components::Band& band = components_.bands[band_index];
   const std::uint8_t* marked = marked_.data() + band.first_piece;
   const std::int64_t height = components_.shape[1];
-  std::vector<Touch>& touches = touches_[band_index];  // with numbers of the band
+  // Kept for the next band: its size is not known before, and new memory costs more than its use.
+  thread_local std::vector<Touch> scratch;
+  std::vector<Touch>& touches = scratch;  // with numbers of the band
   std::size_t count = 0;
   // Whether a pixel edge is one of a marked piece is not to be foreseen: all are written down, and
   // those that do not count are written over.
@@ -59,7 +61,7 @@ void Contacts::find_in_band(std::size_t band_index) {
     if (row % height != 0 && row > band.first_row) compare(row - 1);
     if (row - height >= band.first_row) compare(row - height);
   }
-  touches.resize(count);
+  touches_[band_index].assign(touches.begin(), touches.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void Contacts::find_along_seams(std::size_t band_index) {

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "cpu/contacts.h"
+#include "cpu/prefetch.h"
 #include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
@@ -27,9 +28,22 @@ class Merger {
         means_(static_cast<std::size_t>(sums_.count() * (channels_ + 1))),
         parts_(static_cast<std::size_t>(sums_.count())),
         queued_(parts_.size(), kNever) {
-    list_parts(contacts);
+    parallel_for(num_pieces(), 4096, num_threads_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto piece = static_cast<std::int32_t>(i);
+        parts_[i].contacts = contacts.of(i);
+        parts_[i].room = parts_[i].contacts.size;
+        parts_[i].last = piece;
+        if (sets_.root(piece) == piece) take_mean(piece);
+      }
+    });
     for (std::int32_t i = 0; i < num_pieces(); ++i) {
-      if (components.is_root(i)) queue(i);
+      const std::int32_t root = sets_.root(i);
+      if (root == i) {
+        queue(i);
+      } else if (size(root) < min_size_) {
+        append(root, i);
+      }
     }
   }
 
@@ -41,7 +55,10 @@ class Merger {
         if (picks_[j] >= 0) unite(fragments[j], picks_[j]);
       }
       for (std::size_t j = 0; j < fragments.size(); ++j) {
-        if (picks_[j] >= 0) queue(sets_.find(fragments[j]));
+        if (picks_[j] < 0) continue;
+        const std::int32_t root = sets_.find(fragments[j]);
+        take_mean(root);
+        queue(root);
       }
     }
     sets_.flatten();
@@ -61,21 +78,11 @@ class Merger {
   static constexpr std::uint8_t kNever = 64;
   // Fewer fragments are picked for before another thread has their data in its cache.
   static constexpr std::int64_t kAtOnce = 1024;
+  // Fragments whose data are on their way from memory while one picks.
+  static constexpr std::int64_t kAhead = 6;
 
   std::int32_t num_pieces() const { return static_cast<std::int32_t>(sums_.count()); }
   std::int64_t size(std::int32_t root) const { return sums_[root][RegionSums::kSize]; }
-
-  void list_parts(const Contacts& contacts) {
-    for (std::int32_t i = 0; i < num_pieces(); ++i) {
-      parts_[i].contacts = contacts.of(i);
-      parts_[i].room = parts_[i].contacts.size;
-      parts_[i].last = i;
-    }
-    for (std::int32_t i = 0; i < num_pieces(); ++i) {
-      const std::int32_t root = sets_.root(i);
-      if (root != i && size(root) < min_size_) append(root, i);
-    }
-  }
 
   void append(std::int32_t root, std::int32_t list) {
     parts_[parts_[root].last].next = list;
@@ -88,8 +95,7 @@ class Merger {
     return static_cast<std::uint8_t>(std::bit_width(static_cast<std::uint64_t>(size(root))) - 1);
   }
 
-  /// Takes the means of a root anew, and lets it wait for its round.
-  void queue(std::int32_t root) {
+  void take_mean(std::int32_t root) {
     const std::int64_t* sums = sums_[root];
     double* mean = &means_[std::int64_t{root} * (channels_ + 1)];
     mean[0] = static_cast<double>(sums[RegionSums::kSize]);
@@ -97,6 +103,10 @@ class Merger {
     for (int c = 0; c < channels_; ++c) {
       mean[1 + c] = static_cast<double>(sums[RegionSums::kColor + c]) * scale;
     }
+  }
+
+  /// Lets a root wait for its round.
+  void queue(std::int32_t root) {
     const std::uint8_t i = round_of(root);
     if (i == queued_[root]) return;
     queued_[root] = i;
@@ -115,10 +125,17 @@ class Merger {
                    for (std::int64_t j = begin; j < end; ++j) {
                      // It may have grown, or be part of another, since it was queued.
                      const std::int32_t fragment = fragments[j];
+                     if (j + 2 * kAhead < end) prefetch(&parts_[fragments[j + 2 * kAhead]]);
+                     if (j + kAhead < end) prefetch_contacts(fragments[j + kAhead]);
                      const bool waits = sets_.root(fragment) == fragment && queued_[fragment] == i;
                      picks_[j] = waits ? best_neighbor(fragment, shared) : -1;
                    }
                  });
+  }
+
+  void prefetch_contacts(std::int32_t fragment) const {
+    prefetch(parts_[fragment].contacts.begin);
+    prefetch(&means_[std::int64_t{fragment} * (channels_ + 1)]);
   }
 
   std::int32_t best_neighbor(std::int32_t fragment, std::vector<Contact>& shared) {

@@ -62,6 +62,9 @@ class Refiner {
         for (std::int64_t piece = begin; piece < end; ++piece) {
           const std::int64_t last = std::min(height_, (piece + 1) * kRowsAtOnce);
           for (std::int64_t y = piece * kRowsAtOnce + (parity >> 1); y < last; y += 2) {
+            if constexpr (std::is_same_v<Colors, IntegerColors>) {
+              if (y + 2 < last) colors_.prefetch_row(y + 2);
+            }
             visit_row(y, parity & 1, scratch, changes_[piece]);
           }
         }

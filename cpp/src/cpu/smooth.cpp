@@ -45,7 +45,10 @@ void smooth(std::int32_t* labels, std::int64_t height, std::int64_t width, const
           const std::int64_t count =
               kernels().find_majorities(row, row - width, row + width, width, found.data());
           Changes& here = changes[piece];
-          if (!label_totals.empty()) here.reserve(count, channels);
+          if (!label_totals.empty()) {
+            here.reserve(count, channels);
+            for (std::int64_t i = 0; i < count; ++i) colors.prefetch_pixel(y, found[i].x);
+          }
           for (std::int64_t i = 0; i < count; ++i) {
             const auto [x, label] = found[i];
             if (!label_totals.empty()) {
