@@ -21,6 +21,10 @@ struct SlicReference {
   std::vector<double> features;
   int max_num_iter = 10;
   bool perturb_seeds = false;
+  /// Pixels of a cell, in raster order, that are assigned together: all iterations but the last two
+  /// assign every other group of a cell of more than one, in turns. 0: all are assigned.
+  std::int64_t group = 0;
+  std::int64_t first_turn = 0;  // of the groups, in the first iteration
 
   struct Cluster {
     std::vector<double> color;
@@ -51,13 +55,32 @@ struct SlicReference {
       for (Cluster& cluster : clusters) perturb(cluster);
     }
     for (int i = 0; i < max_num_iter; ++i) {
-      for (std::int64_t p = 0; p < n; ++p) labels[p] = nearest(p, clusters);
+      for (std::int64_t p = 0; p < n; ++p) {
+        if (i + 2 >= max_num_iter || has_turn(p, i)) labels[p] = nearest(p, clusters);
+      }
       update(labels, clusters);
     }
     return labels;
   }
 
  private:
+  bool has_turn(std::int64_t p, int iteration) const {
+    if (group == 0) return true;
+    const auto cell = cell_of(p);
+    const auto at = position_of(p);
+    std::int64_t index = 0;
+    std::int64_t size = 1;
+    for (int axis = 0; axis < 3; ++axis) {
+      const auto edge = [&](std::int64_t c) {
+        return (c * shape[axis] + cells[axis] - 1) / cells[axis];
+      };
+      const std::int64_t side = edge(cell[axis] + 1) - edge(cell[axis]);
+      index = index * side + at[axis] - edge(cell[axis]);
+      size *= side;
+    }
+    return size <= group || index / group % 2 == (first_turn + iteration) % 2;
+  }
+
   void update(const std::vector<std::int32_t>& labels, std::vector<Cluster>& clusters) const {
     std::vector<Cluster> sums(clusters.size(), Cluster{std::vector<double>(channels), {}});
     std::vector<double> count(clusters.size());

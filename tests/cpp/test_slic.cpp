@@ -103,10 +103,15 @@ struct Case {
 };
 
 const std::vector<Case> kCases = {
-    {{48, 60}, 1, 20, {1, 4, 5}},     {{50, 61}, 3, 20, {1, 4, 5}},
-    {{37, 36}, 7, 9, {1, 3, 3}},      {{1, 60}, 2, 6, {1, 1, 6}},
-    {{60, 1}, 2, 6, {1, 6, 1}},       {{40, 40}, 3, 8, {1, 2, 4}, {1.0, 1.0, 2.0}},
-    {{18, 19, 27}, 2, 12, {2, 2, 3}}, {{10, 40, 40}, 1, 64, {4, 4, 4}, {4.0, 1.0, 1.0}},
+    {{48, 60}, 1, 20, {1, 4, 5}},
+    {{50, 61}, 3, 20, {1, 4, 5}},
+    {{37, 36}, 7, 9, {1, 3, 3}},
+    {{1, 60}, 2, 6, {1, 1, 6}},
+    {{60, 1}, 2, 6, {1, 6, 1}},
+    {{40, 40}, 3, 8, {1, 2, 4}, {1.0, 1.0, 2.0}},
+    {{70, 90}, 3, 12, {1, 3, 4}},
+    {{18, 19, 27}, 2, 12, {2, 2, 3}},
+    {{10, 40, 40}, 1, 64, {4, 4, 4}, {4.0, 1.0, 1.0}},
 };
 
 /// Whether the middle of every cell is a pixel: else what a seed's own pixel is, is up to rounding.
@@ -142,6 +147,9 @@ TEST(SlicReference, IsMetByTheFloatPath) {
         test::SlicReference reference{
             volume_of(image.view()), c.cells, c.spacing, c.channels, {}, iterations, perturb};
         for (const float v : image.data) reference.features.push_back(v / 40.0);
+        const std::int64_t size = test::num_pixels(reference.shape) / test::num_pixels(c.cells);
+        reference.group = c.shape.size() == 2 && size >= 256 ? 16 : 0;
+        reference.first_turn = 1;
         EXPECT_EQ(found.count, test::num_pixels(c.cells));
         // Where two distances are equal but for rounding, either will do.
         EXPECT_GE(agreement(found.labels, reference.run()), 0.995)
@@ -173,12 +181,47 @@ TEST(SlicReference, IsMetByTheIntegerPath) {
           const double weight = i % 3 == 0 ? 1.0 : std::sqrt(kChromaWeight);
           reference.features.push_back(lab[i] * weight / params.compactness);
         }
+        reference.group = 64;
         EXPECT_EQ(found.count, test::num_pixels(c.cells));
         EXPECT_GE(agreement(found.labels, reference.run()), 0.98)
             << image.view().shape_string() << perturb << iterations;
       }
     }
   }
+}
+
+// In noise, where every assignment counts: which pixels wait for their turn is seen.
+TEST(SlicReference, IsMetInNoiseWithHalvedIterationsOnly) {
+  const Volume cells{1, 3, 4};
+  const auto noise = test::noise<std::uint8_t>({70, 90, 3}, 256, 1);
+  const auto halved_alone_agrees = [&](const auto& image, const std::vector<float>& features,
+                                       const SlicParams& params, std::int64_t group,
+                                       std::int64_t first_turn) {
+    const Labels found = checked(image.view(), params);
+    test::SlicReference reference{volume_of(image.view()), cells, {1.0, 1.0, 1.0}, 3, {},
+                                  params.max_num_iter};
+    reference.features.assign(features.begin(), features.end());
+    EXPECT_LT(agreement(found.labels, reference.run()), 0.97);
+    reference.group = group;
+    reference.first_turn = 1 - first_turn;
+    EXPECT_LT(agreement(found.labels, reference.run()), 0.97);
+    reference.first_turn = first_turn;
+    EXPECT_GT(agreement(found.labels, reference.run()), 0.98);
+  };
+  SlicParams params = lab_params(12);
+  params.value_range = {{0.0, 255.0}};
+  params.max_num_iter = 3;
+  params.enforce_connectivity = false;
+  params.start_label = 0;
+  std::vector<float> features = test::lab_of(noise.view());
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    const double weight = i % 3 == 0 ? 1.0 : std::sqrt(kChromaWeight);
+    features[i] = static_cast<float>(features[i] * weight / params.compactness);
+  }
+  halved_alone_agrees(noise, features, params, 64, 0);
+  Array<float> floats(noise.shape);
+  std::copy(noise.data.begin(), noise.data.end(), floats.data.begin());
+  halved_alone_agrees(floats, features, params, 16, 1);
 }
 
 TEST(SlicReference, IsMetWithBlurByTheBlurredImage) {

@@ -43,7 +43,7 @@ DTYPES = (*SIGNED, *UNSIGNED, *FLOATS)
 NAN, INF = math.nan, math.inf
 
 # Agreement of labels that are computed in other arithmetic, or on an image rounded elsewhere.
-NEARLY_EQUAL = 0.97
+NEARLY_EQUAL = 0.95
 
 
 # --- images ---------------------------------------------------------------------------------------

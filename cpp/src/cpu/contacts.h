@@ -22,6 +22,7 @@ class Contacts {
     std::int32_t size = 0;
   };
 
+  /// `marked` has an element for each piece, and one more.
   Contacts(const Components& components, const std::vector<std::uint8_t>& marked, int num_threads);
 
   List of(std::int64_t piece) const { return lists_[piece]; }

@@ -236,9 +236,10 @@ class Merger {
 
 void merge_fragments(Components& components, std::int64_t min_size, double unit, double kappa,
                      int num_threads) {
-  std::vector<std::uint8_t> small(static_cast<std::size_t>(components.num_pieces()));
-  for (std::size_t i = 0; i < small.size(); ++i) {
-    const std::int32_t root = components.sets.root(static_cast<std::int32_t>(i));
+  // One more than there are pieces: what is no piece asks for the first of its band.
+  std::vector<std::uint8_t> small(static_cast<std::size_t>(components.num_pieces()) + 1, 0);
+  for (std::int32_t i = 0; i < components.num_pieces(); ++i) {
+    const std::int32_t root = components.sets.root(i);
     small[i] = components.sums[root][RegionSums::kSize] < min_size ? 1 : 0;
   }
   const Contacts contacts(components, small, num_threads);
