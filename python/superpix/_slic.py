@@ -83,8 +83,9 @@ def slic(
         Start from the lowest gradient in the 3 x 3 pixels around each cell's centre, as the
         original SLIC may.
     refine_iter : int, optional
-        Rounds in which connected superpixels trade pixels along their borders (2-D, not with
-        ``slic_zero``). 0 leaves the borders of the clustering.
+        Rounds in which connected superpixels trade pixels along their borders, after a majority
+        filter before connectivity (2-D, not with ``slic_zero``). 0 leaves the borders of the
+        clustering.
     device : {"cpu", "cuda"}, optional
         Where to compute.
     num_threads : int, optional

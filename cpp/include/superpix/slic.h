@@ -18,7 +18,8 @@ struct SlicParams {
   std::int64_t num_segments = 100;
   /// What one cell side of distance counts in units of colour: m in D below. Finite, > 0.
   double compactness = 10.0;
-  /// Rounds of assignment and update, >= 0; 0 gives the cells of the grid.
+  /// Rounds of assignment and update, >= 0; 0 gives the cells of the grid. In 2-D (not with
+  /// slic_zero) all but the last two assign every other group of pixels of a cell, in turns.
   int max_num_iter = 10;
   /// Standard deviation of a Gaussian blur before all else, in pixels, for z, y, x; 2-D uses y, x.
   std::array<double, 3> sigma{0.0, 0.0, 0.0};
@@ -35,10 +36,12 @@ struct SlicParams {
   bool perturb_seeds = false;
   /// Make each label one connected component (superpix/connectivity.h).
   bool enforce_connectivity = true;
-  /// Smallest and largest component, in units of the mean superpixel size.
+  /// Smallest and largest component, in units of the mean superpixel size. What is merged for being
+  /// too small may exceed the largest.
   double min_size_factor = 0.5;
   double max_size_factor = 3.0;
-  /// Passes over the borders between connected superpixels, >= 0; 2-D without slic_zero only.
+  /// Passes over the borders between connected superpixels, >= 0; 2-D without slic_zero only. With
+  /// one or more, a majority filter comes before connectivity.
   int refine_iter = 1;
   /// The first label, 0 or 1; pixels outside the mask get start_label - 1.
   std::int32_t start_label = 1;
@@ -48,11 +51,12 @@ struct SlicParams {
 /// (TPAMI 2012), on a fixed grid: a pixel chooses among the clusters of its own cell and the 8 (26)
 /// around it, the one with the least
 ///     D = |colour difference|^2 / m^2 + |spatial difference|^2 / S^2,
-/// S being the largest side of a cell in pixels; ties go to the first of them in raster order. In
-/// CIELAB the squared differences of a and b count kChromaWeight times. Clusters start as the
-/// means of their cells, and one that loses all its pixels keeps its place. With
-/// enforce_connectivity, connectivity and, in 2-D, the border refinement of docs/accuracy.md
-/// follow.
+/// S being the largest side of a cell in pixels; ties go to the first of them in raster order,
+/// where the image is not computed in integers to its own cell's before. In CIELAB the squared
+/// differences of a and b count kChromaWeight times. Clusters start as the means of their cells,
+/// and one that loses all its pixels keeps its place. With enforce_connectivity, connectivity
+/// follows, and in 2-D the smoothing before it and the border refinement after it of
+/// docs/accuracy.md.
 ///
 /// @param[in]  image   [H,W,C] or [D,H,W,C], any dtype, any strides, C >= 1, finite inside the
 /// mask.

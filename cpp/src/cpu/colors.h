@@ -32,7 +32,8 @@ class IntegerColors final : public ColorSource {
     prefetch(&image_.b[p]);
   }
 
-  /// Fetches all that row y has in its cells, if the image is larger than caches near the processor.
+  /// Fetches all that row y has in its cells, if the image is larger than caches near the
+  /// processor.
   void prefetch_row(std::int64_t y) const {
     constexpr std::int64_t kCached = 1 << 20;
     constexpr std::int64_t kLine = 64;

@@ -210,7 +210,8 @@ class Finder {
                            if (labels_here[x] != labels_there[x] || labels_here[x] < 0) return;
                            const Pair pair{there.piece[a] + all_.bands[j].first_piece,
                                            here.piece[b] + all_.bands[i].first_piece};
-                           if (equal[i].empty() || equal[i].back() != pair) equal[i].push_back(pair);
+                           if (equal[i].empty() || equal[i].back() != pair)
+                             equal[i].push_back(pair);
                          });
       });
     });

@@ -22,9 +22,8 @@ RegionSums enforce_connectivity(std::int32_t* labels, const Extent& shape,
   std::vector<std::int32_t> number(static_cast<std::size_t>(components.num_pieces()));
   std::int32_t count = 0;
   for (std::int64_t i = 0; i < components.num_pieces(); ++i) {
-    number[i] = components.is_root(i)
-                    ? count++
-                    : number[components.sets.root(static_cast<std::int32_t>(i))];
+    number[i] = components.is_root(i) ? count++
+                                      : number[components.sets.root(static_cast<std::int32_t>(i))];
   }
   RegionSums sums(count, components.sums.channels());
   for (std::int64_t i = 0; i < components.num_pieces(); ++i) {

@@ -61,7 +61,8 @@ void Contacts::find_in_band(std::size_t band_index) {
     if (row % height != 0 && row > band.first_row) compare(row - 1);
     if (row - height >= band.first_row) compare(row - height);
   }
-  touches_[band_index].assign(touches.begin(), touches.begin() + static_cast<std::ptrdiff_t>(count));
+  touches_[band_index].assign(touches.begin(),
+                              touches.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void Contacts::find_along_seams(std::size_t band_index) {

@@ -59,8 +59,8 @@ inline std::uint32_t majority_of_block(const std::int32_t* own_row, const std::i
   const std::uint32_t north_west = same(north, west);
   const std::uint32_t north_east = same(north, east);
   const std::uint32_t south_west = same(south, west);
-  const std::uint32_t take_north = (vertical & (north_west | north_east)) |
-                                   (alone & (vertical | north_west | north_east));
+  const std::uint32_t take_north =
+      (vertical & (north_west | north_east)) | (alone & (vertical | north_west | north_east));
   const std::uint32_t take_west =
       (horizontal & (north_west | south_west)) | (alone & (horizontal | south_west));
   const std::uint32_t take_south = alone & same(south, east);

@@ -225,9 +225,9 @@ class Merger {
   double kappa_;
   int num_threads_;
   int channels_;
-  std::vector<double> means_;         // [pieces][size, color], at roots
-  std::vector<Part> parts_;           // [pieces]
-  std::vector<std::uint8_t> queued_;  // [pieces], the round that a root waits for
+  std::vector<double> means_;                       // [pieces][size, color], at roots
+  std::vector<Part> parts_;                         // [pieces]
+  std::vector<std::uint8_t> queued_;                // [pieces], the round that a root waits for
   std::vector<std::vector<std::int32_t>> by_size_;  // fragments waiting for each round
   std::vector<std::int32_t> picks_;                 // of by_size_ of the current round
 };

@@ -44,10 +44,9 @@ std::int64_t connect_and_refine(std::int32_t* labels, const Extent& shape, const
   const bool refined =
       shape[0] == 1 && !params.slic_zero && params.max_num_iter > 0 && params.refine_iter > 0;
   if (refined) smooth(labels, shape[1], shape[2], colors, label_totals, num_threads);
-  RegionSums sums =
-      enforce_connectivity(labels, shape, &colors,
-                           label_totals.empty() ? nullptr : label_totals.data(), kKappa, c,
-                           num_threads);
+  RegionSums sums = enforce_connectivity(labels, shape, &colors,
+                                         label_totals.empty() ? nullptr : label_totals.data(),
+                                         kKappa, c, num_threads);
   if (!refined) return sums.count();
 
   const std::int64_t count = sums.count();
@@ -98,8 +97,8 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
 
   const auto finish = [&](const auto& colors, std::vector<std::int64_t> label_totals) {
     if (params.enforce_connectivity) {
-      return connect_and_refine(labels, shape, colors, std::move(label_totals), params, mean_size, step,
-                                num_threads);
+      return connect_and_refine(labels, shape, colors, std::move(label_totals), params, mean_size,
+                                step, num_threads);
     }
     const std::int64_t n = shape[0] * shape[1] * shape[2];
     parallel_for(n, 1 << 16, num_threads, [&](std::int64_t begin, std::int64_t end) {

@@ -135,7 +135,8 @@ class Clustering {
   std::int32_t greatest_around(const std::vector<T>& values, std::int64_t k) const {
     std::int32_t most = values[k];
     for (std::int64_t row = k - stride_; row <= k + stride_; row += stride_) {
-      for (std::int64_t i = row - 1; i <= row + 1; ++i) most = std::max<std::int32_t>(most, values[i]);
+      for (std::int64_t i = row - 1; i <= row + 1; ++i)
+        most = std::max<std::int32_t>(most, values[i]);
     }
     return most;
   }
@@ -230,14 +231,23 @@ class Clustering {
         total.lightness += s.lightness;
         total.a += s.a;
         total.b += s.b;
-        total.x += s.x + s.count * (dx == 0 ? own.begin[2] : dx < 0 ? left(own) : own.end[2]) * unit_;
-        total.y += s.y + s.count * (dy == 0 ? own.begin[1] : dy < 0 ? above(own) : own.end[1]) * unit_;
+        total.x += s.x + s.count *
+                             (dx == 0  ? own.begin[2]
+                              : dx < 0 ? left(own)
+                                       : own.end[2]) *
+                             unit_;
+        total.y += s.y + s.count *
+                             (dy == 0  ? own.begin[1]
+                              : dy < 0 ? above(own)
+                                       : own.end[1]) *
+                             unit_;
         total.count += s.count;
       }
     }
     return total;
   }
-  /// Where the cells on the left and above begin; at the edge, where nothing is to be added, anywhere.
+  /// Where the cells on the left and above begin; at the edge, where nothing is to be added,
+  /// anywhere.
   std::int64_t left(const CellGrid::Box& box) const {
     return box.begin[2] > 0 ? image_.columns[box.begin[2] - 1].begin : 0;
   }
@@ -264,15 +274,15 @@ class Clustering {
     });
   }
 
-  void place(std::int64_t k, int iteration, std::int32_t lightness, std::int32_t a, std::int32_t b, std::int32_t y,
-             std::int32_t x) {
+  void place(std::int64_t k, int iteration, std::int32_t lightness, std::int32_t a, std::int32_t b,
+             std::int32_t y, std::int32_t x) {
     const auto pair = [](std::int32_t low, std::int32_t high) {
       return static_cast<std::int32_t>((static_cast<std::uint32_t>(high) << 16) |
                                        (static_cast<std::uint32_t>(low) & 0xffffU));
     };
     const std::int32_t la = pair(lightness, a);
-    const bool stands = la == la_[k] && pair(b, 0) == b_[k] && y == y_[k] && x == x_[k] &&
-                        half_norm_[k] >= 0;
+    const bool stands =
+        la == la_[k] && pair(b, 0) == b_[k] && y == y_[k] && x == x_[k] && half_norm_[k] >= 0;
     if (stands) return;
     moved_[k] = iteration;
     la_[k] = la;

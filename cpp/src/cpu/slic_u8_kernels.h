@@ -63,8 +63,8 @@ inline void move_pixel(const IntegerCell& cell, std::int64_t i, IntegerSums& fro
 }
 
 /// What a cell's pixels are compared with: the clusters of the nine cells around it, by slot. The
-/// score of pixel p is la.la + b.b + xy.xy + bias, the greater the nearer. Its low bits are the code,
-/// as all other terms are multiples of 16.
+/// score of pixel p is la.la + b.b + xy.xy + bias, the greater the nearer. Its low bits are the
+/// code, as all other terms are multiples of 16.
 struct Candidates {
   /// Not inlined, so that the kernel loads them lane by lane from memory, which costs it nothing.
   SUPERPIX_NOINLINE explicit Candidates(const IntegerCell& cell) {

@@ -134,15 +134,22 @@ class Pool {
       const std::uint64_t seen = generation_.load(std::memory_order_relaxed);
       workers_.emplace_back([this, index, seen] { wait_for_work(index, seen); });
     }
+    // Where there are more threads than processors, who spins takes time from who works.
+    const auto threads = static_cast<unsigned>(workers_.size()) + 1;
+    spins_.store(threads <= std::thread::hardware_concurrency(), std::memory_order_relaxed);
     {
       const std::lock_guard lock(mutex_);
       loop_ = &loop;
       helpers_ = helpers;
-      busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
       generation_.fetch_add(1, std::memory_order_release);
     }
     if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_.notify_all();
     loop.work(0);
+    {
+      // There is nothing left for workers that have not come yet: nobody waits for them.
+      const std::lock_guard lock(mutex_);
+      loop_ = nullptr;
+    }
     const auto all_done = [&] { return busy_.load(std::memory_order_acquire) == 0; };
     if (!spin_until(all_done)) {
       while (!all_done()) std::this_thread::yield();
@@ -152,7 +159,8 @@ class Pool {
  private:
   void wait_for_work(int index, std::uint64_t seen) {
     for (;;) {
-      spin_until([&] { return generation_.load(std::memory_order_acquire) != seen; });
+      const auto has_news = [&] { return generation_.load(std::memory_order_acquire) != seen; };
+      if (spins_.load(std::memory_order_relaxed)) spin_until(has_news);
       Loop* loop = nullptr;
       {
         std::unique_lock lock(mutex_);
@@ -163,9 +171,11 @@ class Pool {
         }
         if (stopping_) return;
         seen = generation_.load(std::memory_order_relaxed);
-        if (index < helpers_) loop = loop_;
+        if (loop_ == nullptr || index >= helpers_) continue;
+        loop = loop_;
+        busy_.fetch_add(1, std::memory_order_relaxed);
       }
-      if (loop != nullptr) loop->work(index + 1);
+      loop->work(index + 1);
       busy_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -178,8 +188,9 @@ class Pool {
   int helpers_ = 0;
   bool stopping_ = false;
   std::atomic<std::uint64_t> generation_{0};  // changes with every loop
-  std::atomic<int> busy_{0};                  // workers that have not finished the current loop
+  std::atomic<int> busy_{0};                  // workers that are in the current loop
   std::atomic<int> sleepers_{0};
+  std::atomic<bool> spins_{true};
 };
 
 // A forked child has none of its parent's threads, and perhaps a locked mutex. It leaves that pool

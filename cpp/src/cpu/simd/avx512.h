@@ -127,8 +127,7 @@ inline void load_rgb(const std::uint8_t* p, Ints* r, Ints* g, Ints* b) {
 inline void gather_two(const std::int32_t* p, Ints i, Ints* first, Ints* second) {
   const __m512i low = _mm512_i32gather_epi64(_mm512_castsi512_si256(i.v), p, 4);
   const __m512i high = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(i.v, 1), p, 4);
-  const __m512i even =
-      _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
   first->v = _mm512_permutex2var_epi32(low, even, high);
   second->v = _mm512_permutex2var_epi32(low, _mm512_or_si512(even, _mm512_set1_epi32(1)), high);
 }
