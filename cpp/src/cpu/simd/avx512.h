@@ -99,7 +99,15 @@ inline Floats to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline Ints bits_of(Floats a) { return {_mm512_castps_si512(a.v)}; }
 inline Floats floats_of_bits(Ints a) { return {_mm512_castsi512_ps(a.v)}; }
 
-inline std::uint32_t bits(Mask m) { return m.v; }
+/// The mask as an integer of which the upper bits are 0. GCC 12 may keep a 16-bit mask in memory
+/// and read 64 bits of it; it does not if the integer has to be in a register once.
+inline std::uint32_t bits(Mask m) {
+  std::uint32_t b = m.v;
+#if defined(__GNUC__)
+  asm("" : "+r"(b));
+#endif
+  return b;
+}
 inline Mask mask_of_bits(std::uint32_t b) { return {static_cast<__mmask16>(b)}; }
 
 /// 16 RGB triples -> planes.
@@ -155,7 +163,7 @@ inline void move_shorts(std::int64_t* from, std::int64_t* to, std::uint64_t low,
 
 /// Bit i is set where p[i] != p[i - 1], for 16 i.
 inline std::uint32_t differs_from_left(const std::int32_t* p) {
-  return _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(p), _mm512_loadu_si512(p - 1));
+  return bits({_mm512_cmpneq_epi32_mask(_mm512_loadu_si512(p), _mm512_loadu_si512(p - 1))});
 }
 
 }  // namespace
