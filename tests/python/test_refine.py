@@ -36,7 +36,7 @@ def smooth(labels: Labels) -> Labels:
                     alone and north in (south, west, east)
                 ):
                     new = north
-                elif west == east and (west in (north, south) or alone) or (
+                elif (west == east and (west in (north, south) or alone)) or (
                     alone and south == west
                 ):
                     new = west
