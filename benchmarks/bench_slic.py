@@ -1,7 +1,7 @@
 """Speed and memory of `superpix.slic` against its peers, all with the same number of threads.
 
 Times are medians of calls in turns in one process. An entry is the whole way from the array to
-connected labels; the lines `colour` to `refinement` take our own time apart, as differences of
+connected labels; the lines `colour` to `connectivity` take our own time apart, as differences of
 calls with and without the step. Peers that are not installed are left out, and said to be.
 """
 
@@ -77,11 +77,10 @@ def bench_uint8(threads: int, repeats: int, slow_peers: bool) -> None:
         stages: dict[str, Run] = {
             "colour": lambda: ours(max_num_iter=0, enforce_connectivity=False),
             "iterations": lambda: ours(enforce_connectivity=False),
-            "connectivity": lambda: ours(refine_iter=0),
-            "refinement": ours,
+            "connectivity": ours,  # with smoothing before and refinement after it
         }
         seconds = in_turns({**peers, **stages}, repeats)
-        total = seconds["refinement"]
+        total = seconds["connectivity"]
         print(f"  {width}x{height}, K={k}: superpix {1e3 * total:.2f} ms")
         previous = 0.0
         for name in stages:
