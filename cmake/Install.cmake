@@ -9,6 +9,7 @@ install(FILES ${PROJECT_BINARY_DIR}/include/superpix/version.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/superpix)
 install(EXPORT superpixTargets NAMESPACE superpix:: DESTINATION ${SUPERPIX_CMAKE_DIR})
 if(SUPERPIX_HAVE_CUDA)
+  # Redistributable by the CUDA Toolkit EULA, attachment A.
   get_target_property(cudart CUDA::cudart_static IMPORTED_LOCATION)
   get_filename_component(SUPERPIX_CUDART "${cudart}" NAME)
   install(FILES "${cudart}" DESTINATION ${CMAKE_INSTALL_LIBDIR})

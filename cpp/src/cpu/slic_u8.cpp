@@ -18,8 +18,7 @@ namespace {
 
 constexpr std::int64_t kColorStep = 16;  // cluster colours are multiples of it (kernels.h)
 
-/// sum / n to the nearest multiple of `step`, which divides the numbers that are added up so that
-/// the quotient stays below 2^20.
+/// sum / n to the nearest multiple of `step`, for means between -2^20 and 2^30 steps.
 std::int32_t nearest_multiple(std::int64_t sum, double one_over_n, std::int32_t step) {
   constexpr std::int32_t kPositive = 1 << 20;  // truncation is floor from here on
   const double steps = static_cast<double>(sum) * one_over_n / step;
@@ -135,8 +134,9 @@ class Clustering {
   std::int32_t greatest_around(const std::vector<T>& values, std::int64_t k) const {
     std::int32_t most = values[k];
     for (std::int64_t row = k - stride_; row <= k + stride_; row += stride_) {
-      for (std::int64_t i = row - 1; i <= row + 1; ++i)
+      for (std::int64_t i = row - 1; i <= row + 1; ++i) {
         most = std::max<std::int32_t>(most, values[i]);
+      }
     }
     return most;
   }
@@ -352,6 +352,9 @@ class Clustering {
 
 std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams& params,
                                           double step) {
+  // Positions in 1 / kPositionStep pixels are to fit int32.
+  constexpr std::int64_t kLongestSide = 1 << 27;
+  if (std::max(grid.shape()[1], grid.shape()[2]) > kLongestSide) return std::nullopt;
   // Sums of products stay inside int32 for this quantisation up to this compactness; beyond, colour
   // matters so little that fewer steps serve it as well.
   constexpr double kScale = 128.0;

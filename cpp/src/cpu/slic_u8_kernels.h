@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The integer assignment step. Minimising |p - c|^2 over c is maximising p.c - |c|^2 / 2, which for
-// five dimensions is three multiply-adds of int16 pairs. The sums
-// over the members of a cluster are not made anew: only pixels that changed sides move, exactly.
+// five dimensions is three multiply-adds of int16 pairs. The sums over the members of a cluster are
+// not made anew: only pixels that changed sides move, exactly.
 #pragma once
 
 #include "cpu/kernels.h"
