@@ -43,7 +43,7 @@ DTYPES = (*SIGNED, *UNSIGNED, *FLOATS)
 NAN, INF = math.nan, math.inf
 
 # Agreement of labels that are computed in other arithmetic, or on an image rounded elsewhere.
-NEARLY_EQUAL = 0.95
+NEARLY_EQUAL = 0.97
 
 
 # --- images ---------------------------------------------------------------------------------------
@@ -557,9 +557,10 @@ def test_value_range_of_the_images_own_extremes_equals_none(image: Image) -> Non
 
 
 def test_value_range_of_uint8_nearly_equals_that_of_its_float_copy() -> None:
-    labels = sp.slic(LARGE, 40, value_range=(0, 255))
-    floats = sp.slic(LARGE / 255.0, 40, value_range=(0, 1))
-    assert agreement(labels, floats) >= NEARLY_EQUAL
+    # Two iterations: before the last two, integers and floats take other pixels in turns.
+    labels = sp.slic(LARGE, 40, max_num_iter=2, value_range=(0, 255))
+    floats = sp.slic(LARGE / 255.0, 40, max_num_iter=2, value_range=(0, 1))
+    assert agreement(labels, floats) >= 0.99
 
 
 def test_value_range_of_uint16_exactly_equals_that_of_its_copies() -> None:
