@@ -7,6 +7,7 @@
 
 #include "cpu/colors.h"
 #include "cpu/connectivity.h"
+#include "cpu/labels.h"
 #include "detail/check.h"
 #include "detail/load.h"
 #include "detail/resolve_threads.h"
@@ -99,13 +100,13 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
       copy_labels<T>(labels, shape, out);
     }
   });
+  const cpu::LabelImage map(out, shape);
   if (image == nullptr) {
-    return cpu::enforce_connectivity(out, shape, nullptr, nullptr, 1.0, params, num_threads)
-        .count();
+    return cpu::enforce_connectivity(map, out, nullptr, nullptr, 1.0, params, num_threads).count();
   }
   const cpu::InterleavedColors colors(static_cast<const float*>(image->data), shape,
                                       static_cast<int>(image->shape[labels.ndim]));
-  return cpu::enforce_connectivity(out, shape, &colors, nullptr, 1.0, params, num_threads).count();
+  return cpu::enforce_connectivity(map, out, &colors, nullptr, 1.0, params, num_threads).count();
 }
 
 }  // namespace superpix

@@ -108,15 +108,29 @@ struct Components {
   }
 };
 
-/// Finds the components of `labels` [D,H,W] under 4- (6-) connectivity. `colors` may be nullptr.
+/// What is asked of components.
+struct ComponentLimits {
+  std::int64_t min_size = 0;
+  std::int64_t max_size = 0;  // what is larger is split; 0 for no limit
+};
+
+/// Finds the components of `labels` under 4- (6-) connectivity. `scratch` [D,H,W] is overwritten
+/// where components are split; it may be the memory of the labels. `colors` may be nullptr.
 /// `label_totals`, if not nullptr, are the sums of colours over each label, [labels][channels]:
 /// then the colour of a label's only component of at least `min_size` pixels is what the label's
-/// fragments leave of the total, and most pixels need not be read.
-Components find_components(const std::int32_t* labels, const Extent& shape,
-                           const ColorSource* colors, const std::int64_t* label_totals,
-                           std::int64_t min_size, int num_threads);
+/// fragments leave of the total, and most pixels need not be read. Labels is LabelImage or
+/// LabelTags.
+template <class Labels>
+Components find_components(const Labels& labels, std::int32_t* scratch, const ColorSource* colors,
+                           const std::int64_t* label_totals, const ComponentLimits& limits,
+                           int num_threads);
 
-/// Writes new_label[piece] to every pixel, `outside` where there is none.
+/// Writes new_label[piece] to every pixel of a band, `outside` where there is none.
+void write_band(const Components& components, const Components::Band& band,
+                const std::vector<std::int32_t>& new_label, std::int32_t outside,
+                std::int32_t* labels);
+
+/// The same for all bands.
 void write_components(const Components& components, const std::vector<std::int32_t>& new_label,
                       std::int32_t outside, std::int32_t* labels, int num_threads);
 

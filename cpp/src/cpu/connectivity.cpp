@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/connectivity.h"
 
+#include "cpu/labels.h"
 #include "cpu/merge.h"
-#include "cpu/split.h"
 
 namespace superpix::cpu {
-RegionSums enforce_connectivity(std::int32_t* labels, const Extent& shape,
-                                const ColorSource* colors, const std::int64_t* label_totals,
-                                double kappa, const ConnectivityParams& params, int num_threads) {
-  Components components =
-      find_components(labels, shape, colors, label_totals, params.min_size, num_threads);
-  if (params.max_size > 0 && split_components(components, params.max_size, labels)) {
-    // The totals were those of other labels.
-    components = find_components(labels, shape, colors, nullptr, params.min_size, num_threads);
-  }
+
+template <class Labels>
+RegionSums enforce_connectivity(const Labels& labels, std::int32_t* out, const ColorSource* colors,
+                                const std::int64_t* label_totals, double kappa,
+                                const ConnectivityParams& params, int num_threads) {
+  Components components = find_components(labels, out, colors, label_totals,
+                                          {params.min_size, params.max_size}, num_threads);
   if (params.min_size > 1) {
     const double unit = colors != nullptr ? colors->unit() : 0.0;
     merge_fragments(components, params.min_size, unit, kappa, num_threads);
@@ -30,8 +28,15 @@ RegionSums enforce_connectivity(std::int32_t* labels, const Extent& shape,
     if (components.is_root(i)) sums.add(number[i], components.sums, i);
   }
   for (std::int32_t& n : number) n += params.start_label;
-  write_components(components, number, params.start_label - 1, labels, num_threads);
+  write_components(components, number, params.start_label - 1, out, num_threads);
   return sums;
 }
+
+template RegionSums enforce_connectivity(const LabelImage&, std::int32_t*, const ColorSource*,
+                                         const std::int64_t*, double, const ConnectivityParams&,
+                                         int);
+template RegionSums enforce_connectivity(const LabelTags&, std::int32_t*, const ColorSource*,
+                                         const std::int64_t*, double, const ConnectivityParams&,
+                                         int);
 
 }  // namespace superpix::cpu

@@ -127,9 +127,10 @@ struct BorderChange {
   std::int32_t y, x, from, to;
 };
 
-/// A label for the pixel in column x.
-struct PixelLabel {
-  std::int32_t x, label;
+/// A tag (labels.h) for the pixel in column x.
+struct PixelTag {
+  std::int32_t x;
+  std::uint8_t tag;
 };
 
 struct Kernels {
@@ -159,20 +160,23 @@ struct Kernels {
   /// out[i] = table[code of pixel i] for a cell's codes; out has room for n rounded up to 64.
   void (*labels_from_codes)(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
                             std::int32_t* out);
-  /// out[i] = table[slots[i]]; table has 32 entries.
-  void (*labels_from_slots)(const std::uint8_t* slots, std::int64_t n, const std::int32_t* table,
-                            std::int32_t* out);
+  void (*tags_from_codes)(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
+                          std::uint8_t* out);
   /// Bit x % 64 of bits[x / 64] is set where row[x] differs from one of its 4 neighbours; `above`
   /// and `below` are nullptr at the edge of the image. bits has (n + 63) / 64 words.
   void (*find_borders)(const std::int32_t* row, const std::int32_t* above,
                        const std::int32_t* below, std::int64_t n, std::uint64_t* bits);
-  /// What the majority filter (smooth.h) changes in a row; returns how many. `out` has room for n.
-  std::int64_t (*find_majorities)(const std::int32_t* row, const std::int32_t* above,
-                                  const std::int32_t* below, std::int64_t n, PixelLabel* out);
+  /// What the majority filter (smooth.h) changes in a row of tags, readable 64 elements before and
+  /// after like those above and below it; returns how many. `out` has room for n.
+  std::int64_t (*find_majorities)(const std::uint8_t* row, const std::uint8_t* above,
+                                  const std::uint8_t* below, std::int64_t n, PixelTag* out);
   /// Starts of the runs of equal labels in a row, 0 among them, also as bits x % 64 of bits[x /
   /// 64]; returns how many. starts has room for n, bits for (n + 63) / 64 words.
   std::int64_t (*find_runs)(const std::int32_t* row, std::int64_t n, std::int32_t* starts,
                             std::uint64_t* bits);
+  /// The same for a row of tags, readable 64 elements before and after.
+  std::int64_t (*find_tag_runs)(const std::uint8_t* row, std::int64_t n, std::int32_t* starts,
+                                std::uint64_t* bits);
   /// out[x] = values[i] for x in run i; starts as find_runs() gives them for n pixels.
   void (*fill_runs)(const std::int32_t* starts, const std::int32_t* values, std::int64_t count,
                     std::int64_t n, std::int32_t* out);

@@ -26,10 +26,11 @@ const Kernels& SUPERPIX_KERNELS() {
       .stretch_floats = stretch_floats,
       .extremes_of_floats = extremes_of_floats,
       .labels_from_codes = labels_from_codes,
-      .labels_from_slots = labels_from_slots,
+      .tags_from_codes = tags_from_codes,
       .find_borders = find_borders,
       .find_majorities = find_majorities,
       .find_runs = find_runs,
+      .find_tag_runs = find_tag_runs,
       .fill_runs = fill_runs,
       .refine_pixels = refine_pixels,
   };

@@ -13,6 +13,7 @@
 #include "cpu/connectivity.h"
 #include "cpu/float_volume.h"
 #include "cpu/integer_image.h"
+#include "cpu/labels.h"
 #include "cpu/mask_seeds.h"
 #include "cpu/refine.h"
 #include "cpu/slic_float.h"
@@ -28,11 +29,12 @@ namespace {
 // default compactness 10. In these units every rule after the clustering scales with m.
 constexpr double kKappa = 0.01;
 
-/// What follows the clustering when connected labels are wanted.
-template <class Colors>
-std::int64_t connect_and_refine(std::int32_t* labels, const Extent& shape, const Colors& colors,
-                                std::vector<std::int64_t> label_totals, const SlicParams& params,
-                                double mean_size, double step, int num_threads) {
+/// From an image to connected labels. cluster(out) writes the labels of the clusters to a LabelImage
+/// or LabelTags and returns the sums of `colors` over each.
+template <class Colors, class Cluster>
+std::int64_t segment_connected(std::int32_t* labels, const CellGrid& grid, const Colors& colors,
+                               const SlicParams& params, double mean_size, double step,
+                               int num_threads, Cluster cluster) {
   const auto pixels = [&](double factor) {
     const double n = factor * mean_size;
     return n < 9e18 ? static_cast<std::int64_t>(n) : std::numeric_limits<std::int64_t>::max();
@@ -42,18 +44,29 @@ std::int64_t connect_and_refine(std::int32_t* labels, const Extent& shape, const
   c.min_size = pixels(params.min_size_factor);
   c.max_size = std::max<std::int64_t>(1, pixels(params.max_size_factor));
   const bool refined =
-      shape[0] == 1 && !params.slic_zero && params.max_num_iter > 0 && params.refine_iter > 0;
-  if (refined) smooth(labels, shape[1], shape[2], colors, label_totals, num_threads);
-  RegionSums sums = enforce_connectivity(labels, shape, &colors,
-                                         label_totals.empty() ? nullptr : label_totals.data(),
-                                         kKappa, c, num_threads);
-  if (!refined) return sums.count();
-
+      grid.shape()[0] == 1 && !params.slic_zero && params.max_num_iter > 0 && params.refine_iter > 0;
+  const auto connect = [&](const auto& map, const std::vector<std::int64_t>& totals) {
+    return enforce_connectivity(map, labels, &colors, totals.empty() ? nullptr : totals.data(),
+                                kKappa, c, num_threads);
+  };
+  RegionSums sums;
+  if (LabelTags::can_name(grid)) {
+    const LabelTags tags(grid);
+    std::vector<std::int64_t> totals = cluster(tags);
+    if (refined) smooth(tags, colors, totals, num_threads);
+    sums = connect(tags, totals);
+  } else {
+    const LabelImage map(labels, grid.shape());
+    sums = connect(map, cluster(map));
+  }
   const std::int64_t count = sums.count();
-  const double weight_y = params.spacing[1] / step;
-  const double weight_x = params.spacing[2] / step;
-  refine(labels, shape[1], shape[2], params.start_label, std::move(sums), c.min_size, colors,
-         weight_y * weight_y, weight_x * weight_x, params.refine_iter, num_threads);
+  if (refined) {
+    const double weight_y = params.spacing[1] / step;
+    const double weight_x = params.spacing[2] / step;
+    refine(labels, grid.shape()[1], grid.shape()[2], params.start_label, std::move(sums),
+           c.min_size, colors, weight_y * weight_y, weight_x * weight_x, params.refine_iter,
+           num_threads);
+  }
   return count;
 }
 
@@ -95,11 +108,11 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
   }
   const double mean_size = static_cast<double>(num_pixels) / static_cast<double>(seeds.count);
 
-  const auto finish = [&](const auto& colors, std::vector<std::int64_t> label_totals) {
+  const auto segment = [&](const auto& colors, auto cluster) {
     if (params.enforce_connectivity) {
-      return connect_and_refine(labels, shape, colors, std::move(label_totals), params, mean_size,
-                                step, num_threads);
+      return segment_connected(labels, grid, colors, params, mean_size, step, num_threads, cluster);
     }
+    cluster(LabelImage(labels, shape));
     const std::int64_t n = shape[0] * shape[1] * shape[2];
     parallel_for(n, 1 << 16, num_threads, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) labels[i] += params.start_label;
@@ -118,18 +131,19 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
       std::copy(image.strides.begin() + 1, image.strides.begin() + 4, plane.strides.begin());
       const IntegerImage lab =
           make_integer_image(plane, grid, params.value_range, scale->quantization, num_threads);
-      return finish(IntegerColors(lab, params.compactness),
-                    slic_u8(lab, *scale, params, labels, num_threads));
+      return segment(IntegerColors(lab, params.compactness), [&](const auto& out) {
+        return slic_u8(lab, *scale, params, out, num_threads);
+      });
     }
   }
   const FloatVolume volume = make_float_volume(image, mask, grid, params, num_threads);
   if (params.num_segments >= num_pixels) {
     return label_pixels(mask, shape, params.start_label, labels);
   }
-  const std::vector<double> totals =
-      slic_float(volume, seeds.has_seed, params, step, labels, num_threads);
   const VolumeColors colors(volume);
-  return finish(colors, colors.fixed(totals));
+  return segment(colors, [&](const auto& out) {
+    return colors.fixed(slic_float(volume, seeds.has_seed, params, step, out, num_threads));
+  });
 }
 
 }  // namespace superpix::cpu

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "cpu/kernels.h"
+#include "cpu/labels.h"
 #include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
@@ -81,22 +82,23 @@ class Clustering {
     if (n > 0) assign(Distance::kFull, false);
   }
 
-  void write_labels(std::int32_t* labels) const {
-    const Extent& shape = grid_.shape();
+  template <class Labels>
+  void write_labels(const Labels& labels) const {
+    using Value = typename Labels::Value;
     for_cells([&](std::int64_t cell) {
-      std::int32_t table[32];
-      std::fill(std::begin(table), std::end(table), -1);
+      Value table[32];
+      std::fill(std::begin(table), std::end(table), Labels::kOutside);
       grid_.for_each_neighbor(
-          cell, [&](std::int64_t k, int slot) { table[slot] = static_cast<std::int32_t>(k); });
+          cell, [&](std::int64_t k, int slot) { table[slot] = labels.value_of_cell(k); });
       const CellGrid::Box& box = boxes_[cell];
       std::int64_t from = volume_.begin(box, cell);
       for (std::int64_t z = box.begin[0]; z < box.end[0]; ++z) {
         for (std::int64_t y = box.begin[1]; y < box.end[1]; ++y) {
-          std::int32_t* to = labels + (z * shape[1] + y) * shape[2] + box.begin[2];
-          kernels_.labels_from_slots(&slots_[from], box.side(2), table, to);
+          Value* to = labels.row(z * grid_.shape()[1] + y) + box.begin[2];
+          for (std::int64_t x = 0; x < box.side(2); ++x) to[x] = table[slots_[from + x]];
           if (volume_.outside.size() > 0) {
             for (std::int64_t x = 0; x < box.side(2); ++x) {
-              if (volume_.outside[from + x] != 0) to[x] = -1;
+              if (volume_.outside[from + x] != 0) to[x] = Labels::kOutside;
             }
           }
           from += box.side(2);
@@ -489,15 +491,21 @@ class Clustering {
 
 }  // namespace
 
+template <class Labels>
 std::vector<double> slic_float(const FloatVolume& volume, const std::vector<std::uint8_t>& has_seed,
-                               const SlicParams& params, double step, std::int32_t* labels,
+                               const SlicParams& params, double step, const Labels& out,
                                int num_threads) {
   Clustering clustering(volume, has_seed, params, step, num_threads);
   clustering.start(!has_seed.empty());
   if (params.perturb_seeds) clustering.perturb();
   clustering.run();
-  clustering.write_labels(labels);
+  clustering.write_labels(out);
   return clustering.totals();
 }
+
+template std::vector<double> slic_float(const FloatVolume&, const std::vector<std::uint8_t>&,
+                                        const SlicParams&, double, const LabelImage&, int);
+template std::vector<double> slic_float(const FloatVolume&, const std::vector<std::uint8_t>&,
+                                        const SlicParams&, double, const LabelTags&, int);
 
 }  // namespace superpix::cpu

@@ -10,12 +10,14 @@
 
 namespace superpix::cpu {
 
-/// Clusters `volume`; labels [D,H,W] get the index of the cell that each pixel's cluster started
-/// in, -1 outside the mask. `has_seed` (empty: every cell) tells the cells with a cluster; with a
-/// mask, clusters first spread over it by position alone. `step` is S.
-/// Returns the sums of the features over each label, [cells][channels], up to rounding.
+/// Clusters `volume`. The label of a pixel, in `out`, is the index of the cell that its cluster
+/// started in; outside the mask it is outside. `has_seed` (empty: every cell) tells the cells with
+/// a cluster; with a mask, clusters first spread over it by position alone. `step` is S.
+/// Returns the sums of the features over each label, [cells][channels], up to rounding. Labels is
+/// LabelImage or LabelTags.
+template <class Labels>
 std::vector<double> slic_float(const FloatVolume& volume, const std::vector<std::uint8_t>& has_seed,
-                               const SlicParams& params, double step, std::int32_t* labels,
+                               const SlicParams& params, double step, const Labels& out,
                                int num_threads);
 
 }  // namespace superpix::cpu

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cpu/kernels.h"
+#include "cpu/labels.h"
 #include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
@@ -86,22 +87,23 @@ class Clustering {
     }
   }
 
-  void write_labels(std::int32_t* labels) const {
-    const std::int64_t width = grid_.shape()[2];
+  template <class Labels>
+  void write_labels(const Labels& labels) const {
+    using Value = typename Labels::Value;
     const std::int64_t largest = grid_.longest_side(1) * grid_.longest_side(2);
     parallel_for(grid_.num_cells(), cells_at_once(), num_threads_,
                  [&](std::int64_t begin, std::int64_t end) {
-                   std::vector<std::int32_t> of_cell(static_cast<std::size_t>(largest + 64));
+                   std::vector<Value> of_cell(static_cast<std::size_t>(largest + 64));
                    for (std::int64_t cell = begin; cell < end; ++cell) {
                      std::int32_t table[16] = {};
                      grid_.for_each_neighbor(cell, [&](std::int64_t k, int slot) {
-                       table[kLowBits - slot] = static_cast<std::int32_t>(k);
+                       table[kLowBits - slot] = labels.value_of_cell(k);
                      });
                      const CellGrid::Box& box = boxes_[cell];
-                     kernels_.labels_from_codes(codes(cell), box.size(), table, of_cell.data());
-                     const std::int32_t* from = of_cell.data();
+                     decode(codes(cell), box.size(), table, of_cell.data());
+                     const Value* from = of_cell.data();
                      for (std::int64_t y = box.begin[1]; y < box.end[1]; ++y) {
-                       std::copy_n(from, box.side(2), labels + y * width + box.begin[2]);
+                       std::copy_n(from, box.side(2), labels.row(y) + box.begin[2]);
                        from += box.side(2);
                      }
                    }
@@ -121,6 +123,15 @@ class Clustering {
 
  private:
   static constexpr std::int64_t kLanePadding = 64;
+
+  void decode(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
+              std::int32_t* labels) const {
+    kernels_.labels_from_codes(codes, n, table, labels);
+  }
+  void decode(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
+              std::uint8_t* tags) const {
+    kernels_.tags_from_codes(codes, n, table, tags);
+  }
 
   std::size_t num_padded() const {
     return static_cast<std::size_t>((grid_.cells()[1] + 2) * stride_);
@@ -391,14 +402,20 @@ std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams
   return s;
 }
 
+template <class Labels>
 std::vector<std::int64_t> slic_u8(const IntegerImage& image, const IntegerScale& scale,
-                                  const SlicParams& params, std::int32_t* labels, int num_threads) {
+                                  const SlicParams& params, const Labels& out, int num_threads) {
   Clustering clustering(image, scale, num_threads);
   clustering.start();
   if (params.perturb_seeds) clustering.perturb();
   clustering.iterate(params.max_num_iter);
-  clustering.write_labels(labels);
+  clustering.write_labels(out);
   return clustering.color_totals();
 }
+
+template std::vector<std::int64_t> slic_u8(const IntegerImage&, const IntegerScale&,
+                                           const SlicParams&, const LabelImage&, int);
+template std::vector<std::int64_t> slic_u8(const IntegerImage&, const IntegerScale&,
+                                           const SlicParams&, const LabelTags&, int);
 
 }  // namespace superpix::cpu

@@ -28,9 +28,11 @@ struct IntegerScale {
 std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams& params,
                                           double step);
 
-/// Clusters `image`; labels [H,W] get the index of the cell that each pixel's cluster started in.
-/// Returns the sums of quantised L, a, b over the pixels of each label, [cells][3].
+/// Clusters `image`. The label of a pixel, in `out`, is the index of the cell that its cluster
+/// started in. Returns the sums of quantised L, a, b over the pixels of each label, [cells][3].
+/// Labels is LabelImage or LabelTags.
+template <class Labels>
 std::vector<std::int64_t> slic_u8(const IntegerImage& image, const IntegerScale& scale,
-                                  const SlicParams& params, std::int32_t* labels, int num_threads);
+                                  const SlicParams& params, const Labels& out, int num_threads);
 
 }  // namespace superpix::cpu

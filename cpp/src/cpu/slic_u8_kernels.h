@@ -170,16 +170,28 @@ bool assign_integer_cell(const IntegerCell& cell) {
   return any;
 }
 
-void labels_from_codes(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
-                       std::int32_t* out) {
+/// Calls f(i, values) with what the table has for the codes of pixels i to i + 15.
+template <class F>
+inline void for_each_decoded(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
+                             F f) {
   const Ints low = ints(kLowBits);
   for (std::int64_t i = 0; i < n; i += 64) {
     const Ints group = load(codes + i);
-    store(out + i, lookup(table, group & low));
-    store(out + i + 16, lookup(table, shift_right<8>(group) & low));
-    store(out + i + 32, lookup(table, shift_right<16>(group) & low));
-    store(out + i + 48, lookup(table, shift_right<24>(group) & low));
+    f(i, lookup(table, group & low));
+    f(i + 16, lookup(table, shift_right<8>(group) & low));
+    f(i + 32, lookup(table, shift_right<16>(group) & low));
+    f(i + 48, lookup(table, shift_right<24>(group) & low));
   }
+}
+
+void labels_from_codes(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
+                       std::int32_t* out) {
+  for_each_decoded(codes, n, table, [&](std::int64_t i, Ints labels) { store(out + i, labels); });
+}
+
+void tags_from_codes(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
+                     std::uint8_t* out) {
+  for_each_decoded(codes, n, table, [&](std::int64_t i, Ints tags) { store_bytes(out + i, tags); });
 }
 
 }  // namespace

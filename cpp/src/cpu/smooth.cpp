@@ -29,33 +29,35 @@ struct Changes {
 }  // namespace
 
 template <class Colors>
-void smooth(std::int32_t* labels, std::int64_t height, std::int64_t width, const Colors& colors,
-            std::vector<std::int64_t>& label_totals, int num_threads) {
+void smooth(const LabelTags& tags, const Colors& colors, std::vector<std::int64_t>& label_totals,
+            int num_threads) {
+  const std::int64_t height = tags.shape()[1];
+  const std::int64_t width = tags.shape()[2];
   const std::int64_t pieces = (height + kRowsAtOnce - 1) / kRowsAtOnce;
   std::vector<Changes> changes(static_cast<std::size_t>(pieces));
   const auto channels = static_cast<std::size_t>(colors.channels());
   for (int step = 0; step < 2 * kPasses; ++step) {
     parallel_for(pieces, 1, num_threads, [&](std::int64_t begin, std::int64_t end) {
-      std::vector<PixelLabel> found(static_cast<std::size_t>(width));
+      std::vector<PixelTag> found(static_cast<std::size_t>(width));
       for (std::int64_t piece = begin; piece < end; ++piece) {
         const std::int64_t last = std::min(height - 1, (piece + 1) * kRowsAtOnce);
         for (std::int64_t y = piece * kRowsAtOnce + step % 2; y < last; y += 2) {
           if (y == 0) continue;
-          std::int32_t* row = labels + y * width;
-          const std::int64_t count =
-              kernels().find_majorities(row, row - width, row + width, width, found.data());
+          std::uint8_t* row = tags.row(y);
+          const std::int64_t count = kernels().find_majorities(row, tags.row(y - 1),
+                                                               tags.row(y + 1), width, found.data());
           Changes& here = changes[piece];
           if (!label_totals.empty()) {
             here.reserve(count, channels);
             for (std::int64_t i = 0; i < count; ++i) colors.prefetch_pixel(y, found[i].x);
           }
           for (std::int64_t i = 0; i < count; ++i) {
-            const auto [x, label] = found[i];
+            const auto [x, tag] = found[i];
             if (!label_totals.empty()) {
               colors.read(y, x, &here.colors[here.labels.size() * channels]);
-              here.labels.push_back({row[x], label});
+              here.labels.push_back({tags.label(y, x, row[x]), tags.label(y, x, tag)});
             }
-            row[x] = label;
+            row[x] = tag;
           }
         }
       }
@@ -72,9 +74,7 @@ void smooth(std::int32_t* labels, std::int64_t height, std::int64_t width, const
   }
 }
 
-template void smooth(std::int32_t*, std::int64_t, std::int64_t, const IntegerColors&,
-                     std::vector<std::int64_t>&, int);
-template void smooth(std::int32_t*, std::int64_t, std::int64_t, const VolumeColors&,
-                     std::vector<std::int64_t>&, int);
+template void smooth(const LabelTags&, const IntegerColors&, std::vector<std::int64_t>&, int);
+template void smooth(const LabelTags&, const VolumeColors&, std::vector<std::int64_t>&, int);
 
 }  // namespace superpix::cpu

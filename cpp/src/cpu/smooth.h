@@ -10,15 +10,15 @@
 #include <vector>
 
 #include "cpu/colors.h"
+#include "cpu/labels.h"
 
 namespace superpix::cpu {
 
-/// Filters `labels` ([H,W], negative where outside) in two passes, each first the even rows and
-/// then the odd ones; what lies at the edge of the image stays. `label_totals`
-/// ([labels][channels]), if not empty, are kept equal to the sums of `colors` over each label.
-/// Colors is IntegerColors or VolumeColors.
+/// Filters `tags` in two passes, each first the even rows and then the odd ones; what lies at the
+/// edge of the image stays. `label_totals` ([labels][channels]), if not empty, are kept equal to
+/// the sums of `colors` over each label. Colors is IntegerColors or VolumeColors.
 template <class Colors>
-void smooth(std::int32_t* labels, std::int64_t height, std::int64_t width, const Colors& colors,
-            std::vector<std::int64_t>& label_totals, int num_threads);
+void smooth(const LabelTags& tags, const Colors& colors, std::vector<std::int64_t>& label_totals,
+            int num_threads);
 
 }  // namespace superpix::cpu

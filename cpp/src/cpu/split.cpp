@@ -6,23 +6,37 @@
 
 namespace superpix::cpu {
 
-bool split_components(const Components& components, std::int64_t max_size, std::int32_t* labels) {
+Split split_components(const Components& components, std::int64_t max_size, std::int32_t* labels,
+                       int num_threads) {
+  const auto is_large = [&](std::int32_t root) {
+    return components.sums[root][RegionSums::kSize] > max_size;
+  };
   std::vector<std::int32_t> large;
-  for (std::int64_t i = 0; i < components.num_pieces(); ++i) {
-    if (components.is_root(i) && components.sums[i][RegionSums::kSize] > max_size) {
-      large.push_back(static_cast<std::int32_t>(i));
-    }
+  for (std::int32_t i = 0; i < components.num_pieces(); ++i) {
+    if (components.is_root(i) && is_large(i)) large.push_back(i);
   }
-  if (large.empty()) return false;
+  Split split;
+  if (large.empty()) return split;
 
-  const Extent& shape = components.shape;
-  const std::int64_t plane = shape[1] * shape[2];
   std::vector<std::int32_t> own_label(static_cast<std::size_t>(components.num_pieces()));
   for (std::size_t i = 0; i < own_label.size(); ++i) {
     own_label[i] = components.sets.root(static_cast<std::int32_t>(i));
   }
-  write_components(components, own_label, -1, labels, 1);
+  for (const Components::Band& band : components.bands) {
+    const auto begin = own_label.begin() + band.first_piece;
+    split.bands.push_back(std::any_of(begin, begin + band.num_pieces, is_large) ? 1 : 0);
+  }
+  const Extent& shape = components.shape;
+  for_bands(components, num_threads, [&](std::size_t i) {
+    // Floods look at what is around large components, which may be of another band.
+    const std::size_t first = shape[0] > 1 || i == 0 ? 0 : i - 1;
+    const std::size_t last = shape[0] > 1 ? split.bands.size() : std::min(i + 2, split.bands.size());
+    const auto begin = split.bands.begin();
+    if (std::find(begin + first, begin + last, 1) == begin + last) return;
+    write_band(components, components.bands[i], own_label, -1, labels);
+  });
 
+  const std::int64_t plane = shape[1] * shape[2];
   auto next_label = static_cast<std::int32_t>(components.num_pieces());
   std::vector<std::int64_t> flooded;
   for (const std::int32_t old_label : large) {
@@ -60,9 +74,10 @@ bool split_components(const Components& components, std::int64_t max_size, std::
         visit(z + 1 < shape[0], p + plane);
       }
       ++next_label;
+      split.wholes.push_back(old_label);
     }
   }
-  return true;
+  return split;
 }
 
 }  // namespace superpix::cpu
