@@ -54,14 +54,6 @@ void VolumeColors::add(std::int64_t row, const Run* runs, std::size_t count) con
   }
 }
 
-std::vector<std::int64_t> VolumeColors::fixed(const std::vector<double>& sums) const {
-  std::vector<std::int64_t> result(sums.size());
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    result[i] = static_cast<std::int64_t>(std::nearbyint(sums[i] * scale_));
-  }
-  return result;
-}
-
 InterleavedColors::InterleavedColors(const float* image, const Extent& shape, int channels)
     : image_(image), width_(shape[2]), channels_(channels) {
   const std::int64_t n = shape[0] * shape[1] * shape[2] * channels;

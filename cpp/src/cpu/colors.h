@@ -98,10 +98,6 @@ class VolumeColors final : public ColorSource {
 
   void add(std::int64_t row, const Run* runs, std::size_t count) const override;
 
-  void prefetch_pixel(std::int64_t row, std::int64_t x) const {
-    prefetch(pixels_.at(row / height_, row % height_, x).first);
-  }
-
   void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
     const PixelFeatures::Place place = pixels_.at(row / height_, row % height_, x);
     for (int c = 0; c < channels_; ++c) {
@@ -113,8 +109,11 @@ class VolumeColors final : public ColorSource {
     return pixels_.row(row / height_, row % height_);
   }
 
-  /// Sums of features in the fixed point.
-  std::vector<std::int64_t> fixed(const std::vector<double>& sums) const;
+  /// Features in the fixed point.
+  std::vector<double> fixed(std::vector<double> features) const {
+    for (double& f : features) f *= scale_;
+    return features;
+  }
 
  private:
   int channels_;

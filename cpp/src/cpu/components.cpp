@@ -4,6 +4,7 @@
 // join what belongs together.
 #include "cpu/components.h"
 
+#include <cmath>
 #include <utility>
 
 #include "cpu/kernels.h"
@@ -190,8 +191,8 @@ class Finder {
     }
   }
 
-  Components finish(const std::int64_t* label_totals, std::int64_t min_size) {
-    if (colors_ != nullptr) sum_colors(label_totals, min_size);
+  Components finish(const double* label_means, std::int64_t min_size) {
+    if (colors_ != nullptr) sum_colors(label_means, min_size);
     return std::move(all_);
   }
 
@@ -274,9 +275,9 @@ class Finder {
   }
 
   /// Adds the colours of all components to their sums.
-  void sum_colors(const std::int64_t* label_totals, std::int64_t min_size) {
+  void sum_colors(const double* label_means, std::int64_t min_size) {
     std::vector<std::uint8_t> read(static_cast<std::size_t>(all_.num_pieces()), 1);
-    if (label_totals != nullptr) read = are_read(min_size);
+    if (label_means != nullptr) read = are_read(min_size);
     const int channels = all_.sums.channels();
     for_bands(all_, num_threads_, [&](std::size_t i) {
       const Components::Band& band = all_.bands[i];
@@ -298,28 +299,19 @@ class Finder {
     });
     for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
       const std::int32_t root = all_.sets.root(static_cast<std::int32_t>(i));
-      if (root != i) add_color(all_.sums[root] + RegionSums::kColor, all_.sums[i], channels, 1);
-    }
-    if (label_totals == nullptr) return;
-
-    // What was not read is what the label's other components leave of its total.
-    std::vector<std::int64_t> rest(static_cast<std::size_t>((greatest_label() + 1) * channels));
-    std::copy_n(label_totals, rest.size(), rest.data());
-    const auto for_roots = [&](bool that_were_read, auto f) {
-      for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
-        if (all_.is_root(i) && (read[i] != 0) == that_were_read) f(i, &rest[label_[i] * channels]);
+      if (root == i) continue;
+      for (int c = RegionSums::kColor; c < all_.sums.fields(); ++c) {
+        all_.sums[root][c] += all_.sums[i][c];
       }
-    };
-    for_roots(true, [&](std::int64_t i, std::int64_t* of_label) {
-      add_color(of_label, all_.sums[i], channels, -1);
-    });
-    for_roots(false, [&](std::int64_t i, const std::int64_t* of_label) {
-      std::copy_n(of_label, channels, all_.sums[i] + RegionSums::kColor);
-    });
-  }
-
-  static void add_color(std::int64_t* color, const std::int64_t* sums, int channels, int sign) {
-    for (int c = 0; c < channels; ++c) color[c] += sign * sums[RegionSums::kColor + c];
+    }
+    for (std::int64_t i = 0; i < all_.num_pieces(); ++i) {
+      if (read[i] != 0 || !all_.is_root(i)) continue;
+      const auto size = static_cast<double>(all_.sums[i][RegionSums::kSize]);
+      const double* mean = label_means + std::int64_t{label_[i]} * channels;
+      for (int c = 0; c < channels; ++c) {
+        all_.sums[i][RegionSums::kColor + c] = std::llrint(mean[c] * size);
+      }
+    }
   }
 
   std::int64_t greatest_label() const {
@@ -354,18 +346,18 @@ class Finder {
 
 template <class Labels>
 Components find_components(const Labels& labels, std::int32_t* scratch, const ColorSource* colors,
-                           const std::int64_t* label_totals, const ComponentLimits& limits,
+                           const double* label_means, const ComponentLimits& limits,
                            int num_threads) {
   Finder finder(labels.shape(), colors, num_threads);
   finder.find(labels);
   if (limits.max_size > 0) finder.split(limits.max_size, scratch);
-  return finder.finish(label_totals, limits.min_size);
+  return finder.finish(label_means, limits.min_size);
 }
 
 template Components find_components(const LabelImage&, std::int32_t*, const ColorSource*,
-                                    const std::int64_t*, const ComponentLimits&, int);
+                                    const double*, const ComponentLimits&, int);
 template Components find_components(const LabelTags&, std::int32_t*, const ColorSource*,
-                                    const std::int64_t*, const ComponentLimits&, int);
+                                    const double*, const ComponentLimits&, int);
 
 void write_band(const Components& components, const Components::Band& band,
                 const std::vector<std::int32_t>& new_label, std::int32_t outside,

@@ -116,13 +116,12 @@ struct ComponentLimits {
 
 /// Finds the components of `labels` under 4- (6-) connectivity. `scratch` [D,H,W] is overwritten
 /// where components are split; it may be the memory of the labels. `colors` may be nullptr.
-/// `label_totals`, if not nullptr, are the sums of colours over each label, [labels][channels]:
-/// then the colour of a label's only component of at least `min_size` pixels is what the label's
-/// fragments leave of the total, and most pixels need not be read. Labels is LabelImage or
-/// LabelTags.
+/// `label_means`, if not nullptr, are about the mean colours of the labels, [labels][channels]: a
+/// label's only component of at least `min_size` pixels is taken to have that, and most pixels need
+/// not be read. Labels is LabelImage or LabelTags.
 template <class Labels>
 Components find_components(const Labels& labels, std::int32_t* scratch, const ColorSource* colors,
-                           const std::int64_t* label_totals, const ComponentLimits& limits,
+                           const double* label_means, const ComponentLimits& limits,
                            int num_threads);
 
 /// Writes new_label[piece] to every pixel of a band, `outside` where there is none.

@@ -8,9 +8,9 @@ namespace superpix::cpu {
 
 template <class Labels>
 RegionSums enforce_connectivity(const Labels& labels, std::int32_t* out, const ColorSource* colors,
-                                const std::int64_t* label_totals, double kappa,
+                                const double* label_means, double kappa,
                                 const ConnectivityParams& params, int num_threads) {
-  Components components = find_components(labels, out, colors, label_totals,
+  Components components = find_components(labels, out, colors, label_means,
                                           {params.min_size, params.max_size}, num_threads);
   if (params.min_size > 1) {
     const double unit = colors != nullptr ? colors->unit() : 0.0;
@@ -33,10 +33,10 @@ RegionSums enforce_connectivity(const Labels& labels, std::int32_t* out, const C
 }
 
 template RegionSums enforce_connectivity(const LabelImage&, std::int32_t*, const ColorSource*,
-                                         const std::int64_t*, double, const ConnectivityParams&,
+                                         const double*, double, const ConnectivityParams&,
                                          int);
 template RegionSums enforce_connectivity(const LabelTags&, std::int32_t*, const ColorSource*,
-                                         const std::int64_t*, double, const ConnectivityParams&,
+                                         const double*, double, const ConnectivityParams&,
                                          int);
 
 }  // namespace superpix::cpu

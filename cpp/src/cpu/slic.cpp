@@ -30,7 +30,7 @@ namespace {
 constexpr double kKappa = 0.01;
 
 /// From an image to connected labels. cluster(out) writes the labels of the clusters to a LabelImage
-/// or LabelTags and returns the sums of `colors` over each.
+/// or LabelTags and returns the mean of `colors` of each.
 template <class Colors, class Cluster>
 std::int64_t segment_connected(std::int32_t* labels, const CellGrid& grid, const Colors& colors,
                                const SlicParams& params, double mean_size, double step,
@@ -45,16 +45,15 @@ std::int64_t segment_connected(std::int32_t* labels, const CellGrid& grid, const
   c.max_size = std::max<std::int64_t>(1, pixels(params.max_size_factor));
   const bool refined =
       grid.shape()[0] == 1 && !params.slic_zero && params.max_num_iter > 0 && params.refine_iter > 0;
-  const auto connect = [&](const auto& map, const std::vector<std::int64_t>& totals) {
-    return enforce_connectivity(map, labels, &colors, totals.empty() ? nullptr : totals.data(),
-                                kKappa, c, num_threads);
+  const auto connect = [&](const auto& map, const std::vector<double>& means) {
+    return enforce_connectivity(map, labels, &colors, means.data(), kKappa, c, num_threads);
   };
   RegionSums sums;
   if (LabelTags::can_name(grid)) {
     const LabelTags tags(grid);
-    std::vector<std::int64_t> totals = cluster(tags);
-    if (refined) smooth(tags, colors, totals, num_threads);
-    sums = connect(tags, totals);
+    const std::vector<double> means = cluster(tags);
+    if (refined) smooth(tags, num_threads);
+    sums = connect(tags, means);
   } else {
     const LabelImage map(labels, grid.shape());
     sums = connect(map, cluster(map));

@@ -107,19 +107,23 @@ class Clustering {
     });
   }
 
-  /// The sums of the features over the pixels of each cluster, [cells][channels].
-  std::vector<double> totals() const {
+  /// The mean features of each cluster, [cells][channels].
+  std::vector<double> color_means() const {
     const int channels = volume_.channels;
-    std::vector<double> totals(static_cast<std::size_t>(grid_.num_cells() * channels));
+    std::vector<double> means(static_cast<std::size_t>(grid_.num_cells() * channels));
     for_cells([&](std::int64_t k) {
+      double* mean = &means[k * channels];
+      double count = 0.0;
       grid_.for_each_neighbor(k, [&](std::int64_t cell, int slot) {
         for (int part = 0; part < parts_; ++part) {
           const double* s = sums_for(cell, part, slot);
-          for (int c = 0; c < channels; ++c) totals[k * channels + c] += s[c];
+          for (int c = 0; c < channels; ++c) mean[c] += s[c];
+          count += s[fields_];
         }
       });
+      for (int c = 0; c < channels; ++c) mean[c] = count > 0 ? mean[c] / count : 0.0;
     });
-    return totals;
+    return means;
   }
 
  private:
@@ -500,7 +504,7 @@ std::vector<double> slic_float(const FloatVolume& volume, const std::vector<std:
   if (params.perturb_seeds) clustering.perturb();
   clustering.run();
   clustering.write_labels(out);
-  return clustering.totals();
+  return clustering.color_means();
 }
 
 template std::vector<double> slic_float(const FloatVolume&, const std::vector<std::uint8_t>&,

@@ -110,15 +110,17 @@ class Clustering {
                  });
   }
 
-  /// Sums of L, a, b over the pixels of each cluster.
-  std::vector<std::int64_t> color_totals() const {
-    std::vector<std::int64_t> totals;
-    totals.reserve(static_cast<std::size_t>(3 * grid_.num_cells()));
-    for (std::int64_t cell = 0; cell < grid_.num_cells(); ++cell) {
+  /// Means of L, a, b of each cluster.
+  std::vector<double> color_means() const {
+    std::vector<double> means(static_cast<std::size_t>(3 * grid_.num_cells()));
+    for_cells([&](std::int64_t cell) {
       const IntegerSums total = gather_sums(cell);
-      totals.insert(totals.end(), {total.lightness, total.a, total.b});
-    }
-    return totals;
+      const double scale = total.count > 0 ? 1.0 / static_cast<double>(total.count) : 0.0;
+      means[3 * cell] = static_cast<double>(total.lightness) * scale;
+      means[3 * cell + 1] = static_cast<double>(total.a) * scale;
+      means[3 * cell + 2] = static_cast<double>(total.b) * scale;
+    });
+    return means;
   }
 
  private:
@@ -403,19 +405,19 @@ std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams
 }
 
 template <class Labels>
-std::vector<std::int64_t> slic_u8(const IntegerImage& image, const IntegerScale& scale,
+std::vector<double> slic_u8(const IntegerImage& image, const IntegerScale& scale,
                                   const SlicParams& params, const Labels& out, int num_threads) {
   Clustering clustering(image, scale, num_threads);
   clustering.start();
   if (params.perturb_seeds) clustering.perturb();
   clustering.iterate(params.max_num_iter);
   clustering.write_labels(out);
-  return clustering.color_totals();
+  return clustering.color_means();
 }
 
-template std::vector<std::int64_t> slic_u8(const IntegerImage&, const IntegerScale&,
-                                           const SlicParams&, const LabelImage&, int);
-template std::vector<std::int64_t> slic_u8(const IntegerImage&, const IntegerScale&,
-                                           const SlicParams&, const LabelTags&, int);
+template std::vector<double> slic_u8(const IntegerImage&, const IntegerScale&, const SlicParams&,
+                                     const LabelImage&, int);
+template std::vector<double> slic_u8(const IntegerImage&, const IntegerScale&, const SlicParams&,
+                                     const LabelTags&, int);
 
 }  // namespace superpix::cpu

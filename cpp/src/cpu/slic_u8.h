@@ -29,10 +29,10 @@ std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams
                                           double step);
 
 /// Clusters `image`. The label of a pixel, in `out`, is the index of the cell that its cluster
-/// started in. Returns the sums of quantised L, a, b over the pixels of each label, [cells][3].
-/// Labels is LabelImage or LabelTags.
+/// started in. Returns the mean quantised L, a, b of each cluster, [cells][3]. Labels is LabelImage
+/// or LabelTags.
 template <class Labels>
-std::vector<std::int64_t> slic_u8(const IntegerImage& image, const IntegerScale& scale,
+std::vector<double> slic_u8(const IntegerImage& image, const IntegerScale& scale,
                                   const SlicParams& params, const Labels& out, int num_threads);
 
 }  // namespace superpix::cpu

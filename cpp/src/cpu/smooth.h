@@ -6,19 +6,12 @@
 // fragments, for a fraction of what connectivity spends on each.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
-#include "cpu/colors.h"
 #include "cpu/labels.h"
 
 namespace superpix::cpu {
 
 /// Filters `tags` in two passes, each first the even rows and then the odd ones; what lies at the
-/// edge of the image stays. `label_totals` ([labels][channels]), if not empty, are kept equal to
-/// the sums of `colors` over each label. Colors is IntegerColors or VolumeColors.
-template <class Colors>
-void smooth(const LabelTags& tags, const Colors& colors, std::vector<std::int64_t>& label_totals,
-            int num_threads);
+/// edge of the image stays.
+void smooth(const LabelTags& tags, int num_threads);
 
 }  // namespace superpix::cpu
