@@ -107,8 +107,7 @@ class BandFinder {
       if (pieces[i] < 0) {
         if (Labels::is_outside(labels[begin])) continue;
         pieces[i] = sets_.add();
-        sums_.push_back(
-            {0, 0, 0, row * width_ + begin, labels_.label(row, begin, labels[begin])});
+        sums_.push_back({0, 0, 0, row * width_ + begin, labels_.label(row, begin, labels[begin])});
       }
       Sums& s = sums_[pieces[i]];
       s.size += end - begin;

@@ -33,10 +33,8 @@ RegionSums enforce_connectivity(const Labels& labels, std::int32_t* out, const C
 }
 
 template RegionSums enforce_connectivity(const LabelImage&, std::int32_t*, const ColorSource*,
-                                         const double*, double, const ConnectivityParams&,
-                                         int);
+                                         const double*, double, const ConnectivityParams&, int);
 template RegionSums enforce_connectivity(const LabelTags&, std::int32_t*, const ColorSource*,
-                                         const double*, double, const ConnectivityParams&,
-                                         int);
+                                         const double*, double, const ConnectivityParams&, int);
 
 }  // namespace superpix::cpu

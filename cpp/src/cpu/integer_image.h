@@ -19,8 +19,9 @@ namespace superpix::cpu {
 struct IntegerImage {
   CellGrid grid;
   LabQuantization quantization;
-  Buffer<std::int16_t> la;  // [N][2]
-  Buffer<std::int16_t> b;   // [N]
+  Buffer<std::int16_t> la;    // [N][2]
+  Buffer<std::int16_t> b;     // [N]
+  Buffer<std::int64_t> sums;  // [cells][3], L, a, b over the pixels of each cell
 
   /// Where pixel (y, x) is stored.
   std::int64_t offset(std::int64_t y, std::int64_t x) const {

@@ -53,7 +53,7 @@ struct IntegerCell {
   std::int32_t index;               // of the cell's own cluster
   std::int32_t corner_y, corner_x;  // as clusters' positions
   int first_group;                  // groups of 64 pixels that are assigned: from this one on
-  int every_group;                  // each, or every other
+  int every_group;                  // each, or every third
   IntegerSums* sums;  // in and out: [9], by slot, kept equal to the sums over the members
 };
 
@@ -144,8 +144,9 @@ struct Kernels {
                          float factor, float chroma_factor, float* lightness, float* a_out,
                          float* b_out);
 
-  /// Gives every pixel the code of `slot`, and adds the pixels to its sums.
-  void (*start_integer_cell)(const IntegerCell& cell, int slot);
+  /// Sets sums[3] to those of L, a, b over n pixels, la [n][2] and b [n].
+  void (*sum_integer_colors)(const std::int16_t* la, const std::int16_t* b, std::int64_t n,
+                             std::int64_t* sums);
   /// Assigns every pixel to its best candidate and updates the sums. Returns whether any changed.
   bool (*assign_integer_cell)(const IntegerCell& cell);
   void (*assign_float_cell)(const FloatCell& cell);

@@ -19,7 +19,7 @@ const Kernels& SUPERPIX_KERNELS() {
       .name = SUPERPIX_KERNELS_NAME,
       .lab_from_u8 = lab_from_u8,
       .lab_from_float = lab_from_float,
-      .start_integer_cell = start_integer_cell,
+      .sum_integer_colors = sum_integer_colors,
       .assign_integer_cell = assign_integer_cell,
       .assign_float_cell = assign_float_cell,
       .sum_float_cell = sum_float_cell,

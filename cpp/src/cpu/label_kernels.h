@@ -70,9 +70,8 @@ std::int64_t find_majorities(const std::uint8_t* row, const std::uint8_t* above,
     const std::uint64_t take_west =
         (horizontal & (north_west | south_west)) | (alone & (horizontal | south_west));
     const std::uint64_t take_south = alone & same(south, east);
-    std::uint64_t changes =
-        (take_north & ~like_north) | (~take_north & take_west & ~like_west) |
-        (~take_north & ~take_west & take_south);
+    std::uint64_t changes = (take_north & ~like_north) | (~take_north & take_west & ~like_west) |
+                            (~take_north & ~take_west & take_south);
     for (changes &= first_pixels(n - 1 - x); changes != 0; changes &= changes - 1) {
       const int i = lowest_bit(changes);
       const std::uint8_t tag = (take_north >> i & 1U) != 0  ? above[x + i]

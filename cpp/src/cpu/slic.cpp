@@ -29,8 +29,8 @@ namespace {
 // default compactness 10. In these units every rule after the clustering scales with m.
 constexpr double kKappa = 0.01;
 
-/// From an image to connected labels. cluster(out) writes the labels of the clusters to a LabelImage
-/// or LabelTags and returns the mean of `colors` of each.
+/// From an image to connected labels. cluster(out) writes the labels of the clusters to a
+/// LabelImage or LabelTags and returns the mean of `colors` of each.
 template <class Colors, class Cluster>
 std::int64_t segment_connected(std::int32_t* labels, const CellGrid& grid, const Colors& colors,
                                const SlicParams& params, double mean_size, double step,
@@ -43,8 +43,8 @@ std::int64_t segment_connected(std::int32_t* labels, const CellGrid& grid, const
   c.start_label = params.start_label;
   c.min_size = pixels(params.min_size_factor);
   c.max_size = std::max<std::int64_t>(1, pixels(params.max_size_factor));
-  const bool refined =
-      grid.shape()[0] == 1 && !params.slic_zero && params.max_num_iter > 0 && params.refine_iter > 0;
+  const bool refined = grid.shape()[0] == 1 && !params.slic_zero && params.max_num_iter > 0 &&
+                       params.refine_iter > 0;
   const auto connect = [&](const auto& map, const std::vector<double>& means) {
     return enforce_connectivity(map, labels, &colors, means.data(), kKappa, c, num_threads);
   };

@@ -66,8 +66,19 @@ class Clustering {
 
   /// Every cluster starts as the mean of its cell.
   void start() {
+    const int slot = grid_.own_slot();
     for_cells([&](std::int64_t cell) {
-      kernels_.start_integer_cell(kernel_cell(cell), grid_.own_slot());
+      const CellGrid::Box& box = boxes_[cell];
+      const std::int64_t n = box.size();
+      std::fill_n(codes(cell), (n + 63) / 64 * 64, static_cast<std::uint8_t>(kLowBits - slot));
+      const std::int64_t* colors = &image_.sums[3 * cell];
+      IntegerSums& sums = sums_[9 * padded(cell) + slot];
+      sums.lightness = colors[0];
+      sums.a = colors[1];
+      sums.b = colors[2];
+      sums.y = unit_ * (n * (box.side(1) - 1) / 2);
+      sums.x = unit_ * (n * (box.side(2) - 1) / 2);
+      sums.count = n;
       changed_[padded(cell)] = 1;
     });
     update(0);
@@ -77,9 +88,9 @@ class Clustering {
     for (std::int64_t cell = 0; cell < grid_.num_cells(); ++cell) move_to_lowest_gradient(cell);
   }
 
-  /// Iterates n times. The last two iterations assign all pixels, those before them every other
-  /// group, in turns: clusters are means of all their pixels at any time, and on the way there half
-  /// of the pixels show as well where they are to move.
+  /// Iterates n times. The last two iterations assign all pixels, those before them every third
+  /// group, in turns: clusters are means of all their pixels at any time, and on the way there a
+  /// third of the pixels shows as well where they are to move.
   void iterate(int n) {
     for (int i = 0; i < n; ++i) {
       assign(i + 1, i + 2 < n);
@@ -125,6 +136,8 @@ class Clustering {
 
  private:
   static constexpr std::int64_t kLanePadding = 64;
+  static constexpr int kTurns = 3;
+  static constexpr std::int64_t kLeastInTurns = 192;  // pixels of a cell
 
   void decode(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
               std::int32_t* labels) const {
@@ -155,16 +168,16 @@ class Clustering {
   }
 
   /// A cell is visited unless its clusters stand as they did when its groups were last assigned, at
-  /// most two iterations ago.
-  void assign(int iteration, bool halved) {
+  /// most kTurns iterations ago.
+  void assign(int iteration, bool in_turns) {
     for_cells([&](std::int64_t cell) {
       const std::int64_t k = padded(cell);
       changed_[k] = 0;
-      if (greatest_around(moved_, k) + 2 < iteration) return;
+      if (greatest_around(moved_, k) + kTurns < iteration) return;
       IntegerCell c = kernel_cell(cell);
-      if (halved && c.n > 64) {
-        c.first_group = iteration % 2 == 1 ? 0 : 1;
-        c.every_group = 2;
+      if (in_turns && c.n > kLeastInTurns) {
+        c.first_group = (iteration - 1) % kTurns;
+        c.every_group = kTurns;
       }
       changed_[k] = kernels_.assign_integer_cell(c) ? 1 : 0;
     });
@@ -406,7 +419,7 @@ std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams
 
 template <class Labels>
 std::vector<double> slic_u8(const IntegerImage& image, const IntegerScale& scale,
-                                  const SlicParams& params, const Labels& out, int num_threads) {
+                            const SlicParams& params, const Labels& out, int num_threads) {
   Clustering clustering(image, scale, num_threads);
   clustering.start();
   if (params.perturb_seeds) clustering.perturb();

@@ -33,6 +33,6 @@ std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams
 /// or LabelTags.
 template <class Labels>
 std::vector<double> slic_u8(const IntegerImage& image, const IntegerScale& scale,
-                                  const SlicParams& params, const Labels& out, int num_threads);
+                            const SlicParams& params, const Labels& out, int num_threads);
 
 }  // namespace superpix::cpu

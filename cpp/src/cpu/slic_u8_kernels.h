@@ -21,33 +21,25 @@ inline constexpr int kBlocksAtOnce = 1;
 // Blocks after which the lanes are emptied: until then their sums of int16 values fit int32.
 inline constexpr std::int64_t kBlocksPerFlush = 1024;
 
-void start_integer_cell(const IntegerCell& cell, int slot) {
-  Ints la = ints(0), a = ints(0), b = ints(0), x = ints(0), y = ints(0);
+void sum_integer_colors(const std::int16_t* la, const std::int16_t* b, std::int64_t n,
+                        std::int64_t* sums) {
+  sums[0] = sums[1] = sums[2] = 0;
+  Ints lightness = ints(0), a = ints(0), b_sum = ints(0);
   const Ints low = ints(pack_pair(1, 0));
   const Ints high = ints(pack_pair(0, 1));
-  IntegerSums& sums = cell.sums[slot];
-  for (std::int64_t i = 0; i < cell.n; i += kLanes) {
-    const Mask m = mask_of_bits(first_lanes(cell.n - i));
-    const Ints la_here = zero_unless(m, load_pairs(cell.la + 2 * i));
-    const Ints xy_here = zero_unless(m, load_pairs(cell.xy + 2 * i));
-    la = dot(la, la_here, low);
+  for (std::int64_t i = 0; i < n; i += kLanes) {
+    const Mask m = mask_of_bits(first_lanes(n - i));
+    const Ints la_here = zero_unless(m, load_pairs(la + 2 * i));
+    lightness = dot(lightness, la_here, low);
     a = dot(a, la_here, high);
-    b = b + zero_unless(m, load_shorts(cell.b + i));
-    x = dot(x, xy_here, low);
-    y = dot(y, xy_here, high);
-    if ((i / kLanes + 1) % kBlocksPerFlush == 0 || i + kLanes >= cell.n) {
-      sums.lightness += sum(la);
-      sums.a += sum(a);
-      sums.b += sum(b);
-      sums.x += sum(x);
-      sums.y += sum(y);
-      la = a = b = x = y = ints(0);
+    b_sum = b_sum + zero_unless(m, load_shorts(b + i));
+    if ((i / kLanes + 1) % kBlocksPerFlush == 0 || i + kLanes >= n) {
+      sums[0] += sum(lightness);
+      sums[1] += sum(a);
+      sums[2] += sum(b_sum);
+      lightness = a = b_sum = ints(0);
     }
   }
-  sums.count += cell.n;
-  const std::int32_t code = kLowBits - slot;
-  const Ints all = ints(code | code << 8 | code << 16 | code << 24);
-  for (std::int64_t i = 0; i < cell.n; i += 64) store(cell.codes + i, all);
 }
 
 /// Takes pixel i from one candidate's sums and gives it to another's.

@@ -23,8 +23,8 @@ void smooth(const LabelTags& tags, int num_threads) {
       for (std::int64_t y = begin * kRowsAtOnce + step % 2; y < last; y += 2) {
         if (y == 0) continue;
         std::uint8_t* row = tags.row(y);
-        const std::int64_t count = kernels().find_majorities(row, tags.row(y - 1), tags.row(y + 1),
-                                                             width, found.data());
+        const std::int64_t count =
+            kernels().find_majorities(row, tags.row(y - 1), tags.row(y + 1), width, found.data());
         for (std::int64_t i = 0; i < count; ++i) row[found[i].x] = found[i].tag;
       }
     });

@@ -30,7 +30,8 @@ Split split_components(const Components& components, std::int64_t max_size, std:
   for_bands(components, num_threads, [&](std::size_t i) {
     // Floods look at what is around large components, which may be of another band.
     const std::size_t first = shape[0] > 1 || i == 0 ? 0 : i - 1;
-    const std::size_t last = shape[0] > 1 ? split.bands.size() : std::min(i + 2, split.bands.size());
+    const std::size_t last =
+        shape[0] > 1 ? split.bands.size() : std::min(i + 2, split.bands.size());
     const auto begin = split.bands.begin();
     if (std::find(begin + first, begin + last, 1) == begin + last) return;
     write_band(components, components.bands[i], own_label, -1, labels);
