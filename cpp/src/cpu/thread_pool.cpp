@@ -112,12 +112,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
 
   ~Pool() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
+    stopping_.store(true);
+    announce();
     for (std::thread& worker : workers_) worker.join();
   }
 
@@ -129,68 +125,73 @@ class Pool {
       loop.work(0);
       return;
     }
-    while (static_cast<int>(workers_.size()) < helpers) {
-      const int index = static_cast<int>(workers_.size());
-      const std::uint64_t seen = generation_.load(std::memory_order_relaxed);
-      workers_.emplace_back([this, index, seen] { wait_for_work(index, seen); });
-    }
-    // Where there are more threads than processors, who spins takes time from who works.
-    const auto threads = static_cast<unsigned>(workers_.size()) + 1;
-    spins_.store(threads <= std::thread::hardware_concurrency(), std::memory_order_relaxed);
-    {
-      const std::lock_guard lock(mutex_);
-      loop_ = &loop;
-      helpers_ = helpers;
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_.notify_all();
+    if (static_cast<int>(workers_.size()) < helpers) add_workers(helpers);
+    helpers_.store(helpers, std::memory_order_relaxed);
+    loop_.store(&loop);
+    announce();
     loop.work(0);
-    {
-      // There is nothing left for workers that have not come yet: nobody waits for them.
-      const std::lock_guard lock(mutex_);
-      loop_ = nullptr;
-    }
-    const auto all_done = [&] { return busy_.load(std::memory_order_acquire) == 0; };
+    // There is nothing left for workers that have not come yet: nobody waits for them. One that has
+    // is counted before it looks for the loop, so that it is either waited for or finds none.
+    loop_.store(nullptr);
+    const auto all_done = [&] { return busy_.load() == 0; };
     if (!spin_until(all_done)) {
       while (!all_done()) std::this_thread::yield();
     }
   }
 
  private:
+  void add_workers(int wanted) {
+    while (static_cast<int>(workers_.size()) < wanted) {
+      const int index = static_cast<int>(workers_.size());
+      const std::uint64_t seen = generation_.load();
+      workers_.emplace_back([this, index, seen] { wait_for_work(index, seen); });
+    }
+    // Where there are more threads than processors, who spins takes time from who works.
+    const auto threads = static_cast<unsigned>(workers_.size()) + 1;
+    spins_.store(threads <= std::thread::hardware_concurrency(), std::memory_order_relaxed);
+  }
+
+  /// A new generation. Who falls asleep counts as a sleeper before it looks for one, so that it is
+  /// either woken or does not sleep.
+  void announce() {
+    generation_.fetch_add(1);
+    if (sleepers_.load() == 0) return;
+    { const std::lock_guard lock(mutex_); }
+    wake_.notify_all();
+  }
+
   void wait_for_work(int index, std::uint64_t seen) {
     for (;;) {
-      const auto has_news = [&] { return generation_.load(std::memory_order_acquire) != seen; };
-      if (spins_.load(std::memory_order_relaxed)) spin_until(has_news);
-      Loop* loop = nullptr;
-      {
+      const auto has_news = [&] { return generation_.load() != seen; };
+      if (!spins_.load(std::memory_order_relaxed) || !spin_until(has_news)) {
         std::unique_lock lock(mutex_);
-        if (generation_.load(std::memory_order_relaxed) == seen) {
-          sleepers_.fetch_add(1, std::memory_order_seq_cst);
-          wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
-          sleepers_.fetch_sub(1, std::memory_order_relaxed);
-        }
-        if (stopping_) return;
-        seen = generation_.load(std::memory_order_relaxed);
-        if (loop_ == nullptr || index >= helpers_) continue;
-        loop = loop_;
-        busy_.fetch_add(1, std::memory_order_relaxed);
+        sleepers_.fetch_add(1);
+        wake_.wait(lock, has_news);
+        sleepers_.fetch_sub(1);
       }
-      loop->work(index + 1);
-      busy_.fetch_sub(1, std::memory_order_release);
+      seen = generation_.load();
+      if (stopping_.load()) return;
+      busy_.fetch_add(1);
+      Loop* loop = loop_.load();
+      if (loop != nullptr && index < helpers_.load(std::memory_order_relaxed)) {
+        loop->work(index + 1);
+      }
+      busy_.fetch_sub(1);
     }
   }
 
+  // All in one order (the default), as the promises above are about the order of different ones.
   std::mutex running_;  // held by the caller whose loop the workers serve
-  std::mutex mutex_;    // guards what follows
+  std::mutex mutex_;    // of who sleeps
   std::condition_variable wake_;
   std::vector<std::thread> workers_;
-  Loop* loop_ = nullptr;
-  int helpers_ = 0;
-  bool stopping_ = false;
-  std::atomic<std::uint64_t> generation_{0};  // changes with every loop
-  std::atomic<int> busy_{0};                  // workers that are in the current loop
-  std::atomic<int> sleepers_{0};
+  std::atomic<bool> stopping_{false};
   std::atomic<bool> spins_{true};
+  std::atomic<int> helpers_{0};
+  std::atomic<int> sleepers_{0};
+  alignas(64) std::atomic<std::uint64_t> generation_{0};  // changes with every loop
+  std::atomic<Loop*> loop_{nullptr};
+  alignas(64) std::atomic<int> busy_{0};  // workers that may be in the current loop
 };
 
 // A forked child has none of its parent's threads, and perhaps a locked mutex. It leaves that pool
