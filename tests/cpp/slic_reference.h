@@ -21,10 +21,15 @@ struct SlicReference {
   std::vector<double> features;
   int max_num_iter = 10;
   bool perturb_seeds = false;
-  /// Pixels of a cell, in raster order, that are assigned together: all iterations but the last two
-  /// assign every other group of a cell of more than one, in turns. 0: all are assigned.
-  std::int64_t group = 0;
-  std::int64_t first_turn = 0;  // of the groups, in the first iteration
+  /// All iterations but the last two assign the groups of a cell in turns: groups of so many
+  /// pixels, in raster order. Cells of at most `least` pixels are assigned whole, as all are if
+  /// group is 0.
+  struct Turns {
+    std::int64_t group = 0;
+    std::int64_t count = 3;
+    std::int64_t first = 0;  // in the first iteration
+  };
+  Turns turns;
 
   struct Cluster {
     std::vector<double> color;
@@ -65,20 +70,17 @@ struct SlicReference {
 
  private:
   bool has_turn(std::int64_t p, int iteration) const {
-    if (group == 0) return true;
+    if (turns.group == 0) return true;
     const auto cell = cell_of(p);
     const auto at = position_of(p);
     std::int64_t index = 0;
-    std::int64_t size = 1;
     for (int axis = 0; axis < 3; ++axis) {
       const auto edge = [&](std::int64_t c) {
         return (c * shape[axis] + cells[axis] - 1) / cells[axis];
       };
-      const std::int64_t side = edge(cell[axis] + 1) - edge(cell[axis]);
-      index = index * side + at[axis] - edge(cell[axis]);
-      size *= side;
+      index = index * (edge(cell[axis] + 1) - edge(cell[axis])) + at[axis] - edge(cell[axis]);
     }
-    return size <= group || index / group % 2 == (first_turn + iteration) % 2;
+    return index / turns.group % turns.count == (turns.first + iteration) % turns.count;
   }
 
   void update(const std::vector<std::int32_t>& labels, std::vector<Cluster>& clusters) const {

@@ -127,6 +127,12 @@ Shape with_channels(Shape shape, std::int64_t channels) {
   return shape;
 }
 
+using Turns = test::SlicReference::Turns;
+constexpr Turns kTurns{64, 3};
+bool has_turns(const test::SlicReference& r) {
+  return r.shape[0] == 1 && test::num_pixels(r.shape) > 192 * test::num_pixels(r.cells);
+}
+
 TEST(SlicReference, IsMetByTheFloatPath) {
   for (const Case& c : kCases) {
     auto image = test::picture<float>(with_channels(c.shape, c.channels));
@@ -147,9 +153,7 @@ TEST(SlicReference, IsMetByTheFloatPath) {
         test::SlicReference reference{
             volume_of(image.view()), c.cells, c.spacing, c.channels, {}, iterations, perturb};
         for (const float v : image.data) reference.features.push_back(v / 40.0);
-        const std::int64_t size = test::num_pixels(reference.shape) / test::num_pixels(c.cells);
-        reference.group = c.shape.size() == 2 && size >= 256 ? 16 : 0;
-        reference.first_turn = 1;
+        if (has_turns(reference)) reference.turns = kTurns;
         EXPECT_EQ(found.count, test::num_pixels(c.cells));
         // Where two distances are equal but for rounding, either will do.
         EXPECT_GE(agreement(found.labels, reference.run()), 0.995)
@@ -181,7 +185,7 @@ TEST(SlicReference, IsMetByTheIntegerPath) {
           const double weight = i % 3 == 0 ? 1.0 : std::sqrt(kChromaWeight);
           reference.features.push_back(lab[i] * weight / params.compactness);
         }
-        reference.group = 64;
+        if (has_turns(reference)) reference.turns = kTurns;
         EXPECT_EQ(found.count, test::num_pixels(c.cells));
         EXPECT_GE(agreement(found.labels, reference.run()), 0.98)
             << image.view().shape_string() << perturb << iterations;
@@ -191,21 +195,20 @@ TEST(SlicReference, IsMetByTheIntegerPath) {
 }
 
 // In noise, where every assignment counts: which pixels wait for their turn is seen.
-TEST(SlicReference, IsMetInNoiseWithHalvedIterationsOnly) {
+TEST(SlicReference, IsMetInNoiseWithItsTurnsOnly) {
   const Volume cells{1, 3, 4};
   const auto noise = test::noise<std::uint8_t>({70, 90, 3}, 256, 1);
-  const auto halved_alone_agrees = [&](const auto& image, const std::vector<float>& features,
-                                       const SlicParams& params, std::int64_t group,
-                                       std::int64_t first_turn) {
+  const auto only_turns_agree = [&](const auto& image, const std::vector<float>& features,
+                                    const SlicParams& params) {
     const Labels found = checked(image.view(), params);
     test::SlicReference reference{volume_of(image.view()), cells, {1.0, 1.0, 1.0}, 3, {},
                                   params.max_num_iter};
     reference.features.assign(features.begin(), features.end());
     EXPECT_LT(agreement(found.labels, reference.run()), 0.97);
-    reference.group = group;
-    reference.first_turn = 1 - first_turn;
+    reference.turns = kTurns;
+    reference.turns.first = 1;
     EXPECT_LT(agreement(found.labels, reference.run()), 0.97);
-    reference.first_turn = first_turn;
+    reference.turns = kTurns;
     EXPECT_GT(agreement(found.labels, reference.run()), 0.98);
   };
   SlicParams params = lab_params(12);
@@ -218,10 +221,10 @@ TEST(SlicReference, IsMetInNoiseWithHalvedIterationsOnly) {
     const double weight = i % 3 == 0 ? 1.0 : std::sqrt(kChromaWeight);
     features[i] = static_cast<float>(features[i] * weight / params.compactness);
   }
-  halved_alone_agrees(noise, features, params, 64, 0);
+  only_turns_agree(noise, features, params);
   Array<float> floats(noise.shape);
   std::copy(noise.data.begin(), noise.data.end(), floats.data.begin());
-  halved_alone_agrees(floats, features, params, 16, 1);
+  only_turns_agree(floats, features, params);
 }
 
 TEST(SlicReference, IsMetWithBlurByTheBlurredImage) {

@@ -3,47 +3,38 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <new>
+#include <utility>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
+#include "cpu/memory.h"
 
 namespace superpix::cpu {
 
-/// Uninitialised memory for n elements. Large ones are asked for in huge pages: the first touch of
-/// every 4 KiB page costs more than the work that some of our loops do on it.
+/// Uninitialised memory for n elements.
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(std::int64_t n) : size_(n) {
-    const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T);
-    const std::size_t alignment = bytes >= kHuge ? kHuge : 64;
-    void* p = ::operator new (bytes, std::align_val_t{alignment});
-#ifdef __linux__
-    if (bytes >= kHuge) madvise(p, bytes / kHuge * kHuge, MADV_HUGEPAGE);
-#endif
-    data_ = {static_cast<T*>(p), Free{alignment}};
+  explicit Buffer(std::int64_t n)
+      : block_(take_memory(static_cast<std::size_t>(n) * sizeof(T))), size_(n) {}
+  Buffer(Buffer&& other) noexcept
+      : block_(std::exchange(other.block_, {})), size_(std::exchange(other.size_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(size_, other.size_);
+    return *this;
   }
+  ~Buffer() { give_back_memory(block_); }
 
-  T* data() { return data_.get(); }
-  const T* data() const { return data_.get(); }
-  T& operator[](std::int64_t i) { return data_.get()[i]; }
-  const T& operator[](std::int64_t i) const { return data_.get()[i]; }
+  T* data() { return static_cast<T*>(block_.data); }
+  const T* data() const { return static_cast<const T*>(block_.data); }
+  T& operator[](std::int64_t i) { return data()[i]; }
+  const T& operator[](std::int64_t i) const { return data()[i]; }
   T* begin() { return data(); }
   T* end() { return data() + size_; }
   std::int64_t size() const { return size_; }
 
  private:
-  static constexpr std::size_t kHuge = std::size_t{1} << 21;
-  struct Free {
-    std::size_t alignment = 64;
-    void operator()(T* p) const { ::operator delete (p, std::align_val_t{alignment}); }
-  };
-  std::unique_ptr<T, Free> data_;
+  MemoryBlock block_;
   std::int64_t size_ = 0;
 };
 

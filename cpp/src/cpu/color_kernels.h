@@ -23,12 +23,11 @@ inline Floats rough_inverse_root(Floats x, std::int32_t magic, float one_over_k)
 inline Floats cube_root(Floats x) {
   const Floats z = rough_inverse_root(x, 0x54a1f68c, 1.0F / 3.0F);
   const Floats e = floats(1.0F) - x * (z * z * z);
-  // (1 - e)^(-1/3) = 1 + e/3 + 2 e^2/9 + ..., fitted for |e| < 0.103 to 9e-8.
+  // (1 - e)^(-1/3) - 1 = e/3 + 2 e^2/9 + ..., fitted for |e| < 0.103 to 9e-8.
   const Floats p =
-      floats(1.0F) +
       e * (floats(0.33332905F) +
            e * (floats(0.22221559F) + e * (floats(0.17447867F) + e * floats(0.14575455F))));
-  const Floats root = z * p;
+  const Floats root = z + z * p;
   return x * (root * root);
 }
 

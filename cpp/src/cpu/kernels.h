@@ -39,6 +39,9 @@ struct alignas(64) IntegerSums {
 
 inline constexpr int kLowBits = 15;
 
+/// Pixels of a cell that have their turn together (turns.h).
+inline constexpr int kTurnGroup = 64;
+
 /// One cell of the integer path. Arrays are readable 64 elements past n.
 ///
 /// The code of a pixel is 15 - slot of its candidate. Codes lie in groups of 64 pixels in the order
@@ -52,8 +55,7 @@ struct IntegerCell {
   const IntegerClusters* clusters;
   std::int32_t index;               // of the cell's own cluster
   std::int32_t corner_y, corner_x;  // as clusters' positions
-  int first_group;                  // groups of 64 pixels that are assigned: from this one on
-  int every_group;                  // each, or every third
+  int turn, num_turns;              // the groups i that are assigned: i % num_turns == turn
   IntegerSums* sums;  // in and out: [9], by slot, kept equal to the sums over the members
 };
 
@@ -63,8 +65,7 @@ inline constexpr int kCandidateGroup = 4;  // candidates that lie together for t
 /// groups, are measured. Fields are the channels, then the dimensions.
 struct FloatCell {
   std::int64_t n;               // pixels
-  int first_block;              // blocks that are done: from this one on
-  int every_block;              // each, or every other
+  int turn, num_turns;          // the groups i that are done: i % num_turns == turn
   const float* features;        // [blocks of 16 pixels][channels][16]
   const float* coordinates;     // [blocks][dims][16]: voxel position / S, from the cell's corner
   const std::uint8_t* outside;  // nullptr, or [blocks][16]: not 0 where the pixel is masked out

@@ -14,6 +14,7 @@
 #include "cpu/kernels.h"
 #include "cpu/labels.h"
 #include "cpu/thread_pool.h"
+#include "cpu/turns.h"
 
 namespace superpix::cpu {
 namespace {
@@ -30,10 +31,7 @@ class Clustering {
         dims_(plane_ ? 2 : 3),
         num_slots_(plane_ ? 9 : 27),
         fields_(volume.channels + dims_),
-        parts_(plane_ && !params.slic_zero &&
-                       grid_.num_pixels() >= kLeastInHalvedCell * grid_.num_cells()
-                   ? 2
-                   : 1),
+        parts_(params.slic_zero ? 1 : num_turns(grid_)),
         slots_(volume.padded_size()),
         sums_(grid_.num_cells() * parts_ * num_slots_ * (fields_ + 1)),
         totals_(grid_.num_cells() * parts_ * (fields_ + 1)),
@@ -63,7 +61,10 @@ class Clustering {
     }
     start_from_cells();
     if (!masked) return;
-    for (int i = 0; i < params_.max_num_iter; ++i) iterate(Distance::kSpatial, false);
+    for (int i = 0; i < params_.max_num_iter; ++i) {
+      assign(Distance::kSpatial, kAllParts);
+      update(Distance::kSpatial);
+    }
     std::fill(moved_.begin(), moved_.end(), iteration_);
   }
 
@@ -73,13 +74,12 @@ class Clustering {
     }
   }
 
-  /// The last two iterations assign all pixels, those before them every other block, in turns:
-  /// clusters are means of all their pixels at any time, and on the way there half of the pixels
-  /// show as well where they are to move.
   void run() {
     const int n = params_.max_num_iter;
-    for (int i = 0; i + 1 < n; ++i) iterate(Distance::kFull, parts_ == 2 && i + 2 < n);
-    if (n > 0) assign(Distance::kFull, false);
+    for (int i = 0; i < n; ++i) {
+      assign(Distance::kFull, is_partial(i, n) ? i % parts_ : kAllParts);
+      if (i + 1 < n) update(Distance::kFull);
+    }
   }
 
   template <class Labels>
@@ -129,8 +129,8 @@ class Clustering {
  private:
   enum class Distance { kSpatial, kFull };
 
-  static constexpr std::int64_t kLeastInHalvedCell = 256;  // pixels
-  static constexpr std::int64_t kMaxBlocks = 64;           // that the kernel has a strip of
+  static constexpr int kAllParts = -1;
+  static constexpr std::int64_t kMaxBlocks = 64;  // that the kernel has a strip of
   static constexpr int kMaxGroups = (kMaxCandidates - 1 + kCandidateGroup - 1) / kCandidateGroup;
 
   /// What a part of `cell` gives to the cluster that sees it in `slot`.
@@ -194,12 +194,12 @@ class Clustering {
     c.coordinates = coordinates_.at({box.side(0), box.side(1), box.side(2)}).data();
     c.outside = volume_.outside.size() > 0 ? &volume_.outside[begin] : nullptr;
     c.slots = &slots_[begin];
-    c.every_block = parts_;
+    c.num_turns = parts_;
     return c;
   }
 
   void choose_part(FloatCell& c, std::int64_t cell, int part) {
-    c.first_block = part;
+    c.turn = part;
     c.totals = &totals_[(cell * parts_ + part) * (fields_ + 1)];
     c.sums = &sums_[(cell * parts_ + part) * num_slots_ * (fields_ + 1)];
     std::fill_n(c.sums, num_slots_ * (fields_ + 1), 0.0);
@@ -247,7 +247,7 @@ class Clustering {
         std::copy_n(c.sums, fields_ + 1, &totals_[(cell * parts_ + part) * (fields_ + 1)]);
       }
     });
-    update();
+    move_clusters();
     std::fill(moved_.begin(), moved_.end(), iteration_);
   }
 
@@ -330,13 +330,7 @@ class Clustering {
     c.scratch = scratch.strip.data();
   }
 
-  void iterate(Distance distance, bool halved) {
-    assign(distance, halved);
-    update();
-    if (params_.slic_zero && distance == Distance::kFull) update_max_color();
-  }
-
-  void assign(Distance distance, bool halved) {
+  void assign(Distance distance, int only_part) {
     ++iteration_;
     parallel_cells([&](std::int64_t cell, Scratch& scratch) {
       visited_[cell] = 0;
@@ -347,7 +341,8 @@ class Clustering {
       for (int part = 0; part < parts_; ++part) {
         // Candidates that all stand still give the slots and sums that are there.
         std::int32_t& assigned = assigned_[cell * parts_ + part];
-        if ((halved && part != iteration_ % 2) || candidates.moved < assigned) continue;
+        if (only_part != kAllParts && part != only_part) continue;
+        if (candidates.moved < assigned) continue;
         if (c.centers == nullptr) {
           load_candidates(candidates, distance, scratch, c, boxes_[cell]);
           prepare_weights(cell, distance, scratch, ignored, c);
@@ -370,8 +365,13 @@ class Clustering {
     std::fill_n(c.max_color, num_slots_, 0.0F);
   }
 
+  void update(Distance distance) {
+    move_clusters();
+    if (params_.slic_zero && distance == Distance::kFull) update_max_color();
+  }
+
   /// Clusters become the means of their pixels; one without pixels stays where it is.
-  void update() {
+  void move_clusters() {
     parallel_for(grid_.num_cells(), 64, num_threads_, [&](std::int64_t begin, std::int64_t end) {
       std::vector<double> total(static_cast<std::size_t>(fields_ + 1));
       for (std::int64_t k = begin; k < end; ++k) {

@@ -262,17 +262,19 @@ inline std::uint32_t lanes_inside(const FloatCell& cell, std::int64_t i) {
   return lanes & bits(equal(load_bytes(cell.outside + i), ints(0)));
 }
 
-/// Calls f(first pixel, number of blocks) for the strips of a cell.
+/// The first pixel of block i among those that have their turn.
+inline std::int64_t pixel_of(const FloatCell& cell, std::int64_t i) {
+  constexpr std::int64_t kBlocks = kTurnGroup / kLanes;
+  return (i / kBlocks * cell.num_turns + cell.turn) * kTurnGroup + i % kBlocks * kLanes;
+}
+
+/// Calls f(first, number) for the strips of the blocks that have their turn.
 template <class F>
 inline void for_strips(const FloatCell& cell, F f) {
-  const std::int64_t all = (cell.n + kLanes - 1) / kLanes;
-  std::int64_t left = (all - cell.first_block + cell.every_block - 1) / cell.every_block;
-  std::int64_t first = cell.first_block * kLanes;
-  while (left > 0) {
-    const std::int64_t count = left < kBlocksInStrip ? left : kBlocksInStrip;
+  for (std::int64_t first = 0; pixel_of(cell, first) < cell.n; first += kBlocksInStrip) {
+    std::int64_t count = kBlocksInStrip;
+    while (pixel_of(cell, first + count - 1) >= cell.n) --count;
     f(first, count);
-    first += count * cell.every_block * kLanes;
-    left -= count;
   }
 }
 
@@ -295,7 +297,7 @@ void assign_float_cell_as(const FloatCell& cell) {
   FloatSums float_sums(cell);
   for_strips(cell, [&](std::int64_t first, std::int64_t count) {
     for (std::int64_t b = 0; b < count; ++b) {
-      const std::int64_t i = first + b * cell.every_block * kLanes;
+      const std::int64_t i = pixel_of(cell, first + b);
       float* block = float_sums.block(b);
       read_block(cell, i, block);
       if constexpr (kWeighted) {
@@ -309,7 +311,7 @@ void assign_float_cell_as(const FloatCell& cell) {
     // Apart, because how many slots a block has is not to be foreseen: a wrong guess must not stop
     // the comparisons.
     for (std::int64_t b = 0; b < count; ++b) {
-      const std::int64_t i = first + b * cell.every_block * kLanes;
+      const std::int64_t i = pixel_of(cell, first + b);
       const Ints slots = load_bytes(cell.slots + i);
       const Mask origin = equal(slots, ints(cell.origin_slot));
       float_sums.note(b, lanes_inside(cell, i) & ~bits(origin), slots);
@@ -339,7 +341,7 @@ void sum_float_cell(const FloatCell& cell) {
   FloatSums float_sums(cell);
   for_strips(cell, [&](std::int64_t first, std::int64_t count) {
     for (std::int64_t b = 0; b < count; ++b) {
-      const std::int64_t i = first + b * cell.every_block * kLanes;
+      const std::int64_t i = pixel_of(cell, first + b);
       read_block(cell, i, float_sums.block(b));
       float_sums.note(b, lanes_inside(cell, i), ints(0));
     }

@@ -13,6 +13,7 @@
 #include "cpu/kernels.h"
 #include "cpu/labels.h"
 #include "cpu/thread_pool.h"
+#include "cpu/turns.h"
 
 namespace superpix::cpu {
 namespace {
@@ -32,6 +33,7 @@ class Clustering {
       : image_(image),
         grid_(image.grid),
         unit_(scale.unit),
+        num_turns_(num_turns(grid_)),
         num_threads_(num_threads),
         stride_(grid_.cells()[2] + 2),
         codes_(grid_.num_pixels() + 128 * grid_.num_cells()),
@@ -88,12 +90,9 @@ class Clustering {
     for (std::int64_t cell = 0; cell < grid_.num_cells(); ++cell) move_to_lowest_gradient(cell);
   }
 
-  /// Iterates n times. The last two iterations assign all pixels, those before them every third
-  /// group, in turns: clusters are means of all their pixels at any time, and on the way there a
-  /// third of the pixels shows as well where they are to move.
   void iterate(int n) {
     for (int i = 0; i < n; ++i) {
-      assign(i + 1, i + 2 < n);
+      assign(i + 1, is_partial(i, n) ? num_turns_ : 1);
       if (i + 1 < n) update(i + 1);
     }
   }
@@ -136,8 +135,6 @@ class Clustering {
 
  private:
   static constexpr std::int64_t kLanePadding = 64;
-  static constexpr int kTurns = 3;
-  static constexpr std::int64_t kLeastInTurns = 192;  // pixels of a cell
 
   void decode(const std::uint8_t* codes, std::int64_t n, const std::int32_t* table,
               std::int32_t* labels) const {
@@ -168,17 +165,15 @@ class Clustering {
   }
 
   /// A cell is visited unless its clusters stand as they did when its groups were last assigned, at
-  /// most kTurns iterations ago.
-  void assign(int iteration, bool in_turns) {
+  /// most num_turns_ iterations ago.
+  void assign(int iteration, int num_turns) {
     for_cells([&](std::int64_t cell) {
       const std::int64_t k = padded(cell);
       changed_[k] = 0;
-      if (greatest_around(moved_, k) + kTurns < iteration) return;
+      if (greatest_around(moved_, k) + num_turns_ < iteration) return;
       IntegerCell c = kernel_cell(cell);
-      if (in_turns && c.n > kLeastInTurns) {
-        c.first_group = (iteration - 1) % kTurns;
-        c.every_group = kTurns;
-      }
+      c.turn = (iteration - 1) % num_turns;
+      c.num_turns = num_turns;
       changed_[k] = kernels_.assign_integer_cell(c) ? 1 : 0;
     });
   }
@@ -237,7 +232,6 @@ class Clustering {
     c.index = static_cast<std::int32_t>(k);
     c.corner_y = static_cast<std::int32_t>(kPositionStep * box.begin[1]);
     c.corner_x = static_cast<std::int32_t>(kPositionStep * box.begin[2]);
-    c.every_group = 1;
     c.sums = &sums_[9 * k];
     return c;
   }
@@ -361,6 +355,7 @@ class Clustering {
   const IntegerImage& image_;
   const CellGrid& grid_;
   std::int32_t unit_;
+  int num_turns_;
   int num_threads_;
   std::int64_t stride_;                    // from one row of cells to the next, the border included
   std::vector<CellGrid::Box> boxes_;       // [cells]

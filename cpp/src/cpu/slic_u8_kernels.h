@@ -156,7 +156,7 @@ inline bool assign_group(const IntegerCell& cell, const Candidates& candidates, 
 bool assign_integer_cell(const IntegerCell& cell) {
   const Candidates candidates(cell);
   bool any = false;
-  for (std::int64_t i = 64 * cell.first_group; i < cell.n; i += 64 * cell.every_group) {
+  for (std::int64_t i = kTurnGroup * cell.turn; i < cell.n; i += kTurnGroup * cell.num_turns) {
     any |= assign_group(cell, candidates, i, cell.n - i);
   }
   return any;

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cpu/memory.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <new>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+namespace superpix::cpu {
+namespace {
+
+constexpr std::size_t kHugePage = std::size_t{1} << 21;
+constexpr std::size_t kSmallest = std::size_t{1} << 16;  // allocators do well with less
+constexpr std::size_t kMostKept = std::size_t{1} << 27;
+constexpr std::size_t kMostBlocks = 8;
+
+// AddressSanitizer sees more if every array is new.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SUPERPIX_KEEPS_MEMORY false
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define SUPERPIX_KEEPS_MEMORY false
+#elif !defined(SUPERPIX_KEEPS_MEMORY)
+#define SUPERPIX_KEEPS_MEMORY true
+#endif
+
+std::align_val_t alignment(std::size_t bytes) {
+  return std::align_val_t{bytes >= kHugePage ? kHugePage : 64};
+}
+
+MemoryBlock allocate(std::size_t bytes) {
+  if (bytes >= kHugePage) bytes = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  const MemoryBlock block{::operator new(bytes, alignment(bytes)), bytes};
+#ifdef MADV_HUGEPAGE
+  if (bytes >= kHugePage) madvise(block.data, bytes, MADV_HUGEPAGE);
+#endif
+  return block;
+}
+
+void deallocate(const MemoryBlock& block) noexcept {
+  ::operator delete(block.data, alignment(block.bytes));
+}
+
+/// The blocks that wait, oldest first.
+class Kept {
+ public:
+  /// The smallest that is large enough and not more than twice as large; or nothing.
+  MemoryBlock take(std::size_t bytes) {
+    // A thread that forked may have held the lock, and is not there in the child: who cannot have
+    // it does without.
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock()) return {};
+    std::size_t best = count_;
+    for (std::size_t i = 0; i < count_; ++i) {
+      const std::size_t size = blocks_[i].bytes;
+      if (size < bytes || size / 2 > bytes) continue;
+      if (best == count_ || size < blocks_[best].bytes) best = i;
+    }
+    return best < count_ ? remove(best) : MemoryBlock{};
+  }
+
+  /// Whether the block is kept.
+  bool add(const MemoryBlock& block) noexcept {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock() || block.bytes > kMostKept) return false;
+    while (count_ == kMostBlocks || bytes_ + block.bytes > kMostKept) deallocate(remove(0));
+#if defined(__linux__) && defined(MADV_FREE)
+    if (block.bytes >= kHugePage) madvise(block.data, block.bytes, MADV_FREE);
+#endif
+    blocks_[count_++] = block;
+    bytes_ += block.bytes;
+    return true;
+  }
+
+ private:
+  MemoryBlock remove(std::size_t i) {
+    const MemoryBlock block = blocks_[i];
+    std::copy(blocks_.begin() + i + 1, blocks_.begin() + count_, blocks_.begin() + i);
+    --count_;
+    bytes_ -= block.bytes;
+    return block;
+  }
+
+  std::mutex mutex_;
+  std::array<MemoryBlock, kMostBlocks> blocks_;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+/// Never destroyed: threads may outlive static objects.
+Kept& kept() {
+  static Kept& instance = *new Kept;
+  return instance;
+}
+
+}  // namespace
+
+MemoryBlock take_memory(std::size_t bytes) {
+  if (bytes < kSmallest) return allocate(bytes);
+  const MemoryBlock block = kept().take(bytes);
+  return block.data != nullptr ? block : allocate(bytes);
+}
+
+void give_back_memory(MemoryBlock block) noexcept {
+  if (block.data == nullptr) return;
+  const bool is_kept = SUPERPIX_KEEPS_MEMORY && block.bytes >= kSmallest && kept().add(block);
+  if (!is_kept) deallocate(block);
+}
+
+}  // namespace superpix::cpu

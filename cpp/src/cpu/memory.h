@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Memory for the large arrays of a call, kept for the next call: a page that is new costs more than
+// the work that some of our loops do on it, and allocators hand large arrays back to the system.
+#pragma once
+
+#include <cstddef>
+
+namespace superpix::cpu {
+
+struct MemoryBlock {
+  void* data = nullptr;
+  std::size_t bytes = 0;  // at least those asked for
+};
+
+/// Uninitialised memory, aligned to 64 bytes. Throws std::bad_alloc.
+MemoryBlock take_memory(std::size_t bytes);
+
+/// Keeps the block for another take_memory(), up to 128 MiB and 8 blocks in all, of which the
+/// oldest go first. Where the system knows how (Linux), it may take the pages of blocks of 2 MiB
+/// and more back whenever it runs short of memory.
+void give_back_memory(MemoryBlock block) noexcept;
+
+}  // namespace superpix::cpu
