@@ -149,6 +149,11 @@ def lab_features(image: NDArray[Any], compactness: float) -> NDArray[np.float64]
     return lab * np.sqrt([1.0, 3.0, 3.0]) / compactness
 
 
+# A superpixel's mean colour is at first that of its cluster, before the majority filter: nearly,
+# but not exactly, what the reference sums up.
+NEARLY_ALL = 0.995
+
+
 # min_size 0: no superpixel can shrink below it, so that nothing follows the refinement.
 @pytest.mark.parametrize("rounds", [1, 2, 3])
 @pytest.mark.parametrize("compactness", [10.0, 30.0])
@@ -157,8 +162,8 @@ def test_float_matches_reference(rounds: int, compactness: float) -> None:
     before = smoothed(image, 48, compactness, start_label=0)
     after = sp.slic(image, 48, compactness, min_size_factor=0, start_label=0, refine_iter=rounds)
     expected = refine(before, lab_features(image, compactness), 10.0, rounds)
-    assert (after != before).any()
-    assert np.mean(after == expected) > 0.999
+    assert np.mean(before == expected) < 0.99
+    assert np.mean(after == expected) > NEARLY_ALL
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 3])
