@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The grid of cells and the union-find, which the public functions show only from afar.
+// Parts that the public functions show only from afar.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "array.h"
 #include "cpu/cell_grid.h"
 #include "cpu/disjoint_sets.h"
+#include "cpu/labels.h"
+#include "cpu/memory.h"
 
 namespace superpix::cpu {
 namespace {
@@ -18,7 +22,7 @@ namespace {
 const std::vector<std::pair<Extent, Extent>> kGrids = {
     {{1, 1, 1}, {1, 1, 1}}, {{1, 7, 5}, {1, 1, 1}},       {{1, 7, 5}, {1, 3, 2}},
     {{1, 7, 5}, {1, 7, 5}}, {{1, 1, 9}, {1, 1, 4}},       {{4, 6, 10}, {2, 3, 4}},
-    {{5, 9, 3}, {5, 2, 3}}, {{1, 321, 481}, {1, 13, 23}},
+    {{5, 9, 3}, {5, 2, 3}}, {{1, 321, 481}, {1, 13, 23}}, {{1, 50, 39}, {1, 25, 17}},
 };
 
 TEST(CellGrid, IsAPartitionWithSidesThatDifferByOneAtMost) {
@@ -168,6 +172,76 @@ TEST(DisjointSets, RootIsWhatFindFinds) {
   EXPECT_EQ(sets.root(3), 1);
   EXPECT_EQ(sets.root(0), 0);
   EXPECT_EQ(sets.find(3), 1);
+}
+
+TEST(Memory, IsKeptForTheNextWhoAsksForAsMuch) {
+  constexpr std::size_t kBytes = std::size_t{3} << 20;
+  const MemoryBlock first = take_memory(kBytes);
+  EXPECT_GE(first.bytes, kBytes);
+  give_back_memory(first);
+  const MemoryBlock larger = take_memory(4 * kBytes);
+  EXPECT_NE(larger.data, first.data);
+  EXPECT_GE(larger.bytes, 4 * kBytes);
+  const MemoryBlock smaller = take_memory(kBytes / 8);
+  EXPECT_NE(smaller.data, first.data);
+  const MemoryBlock again = take_memory(kBytes - 1);
+  if (kKeepsMemory) {
+    EXPECT_EQ(again.data, first.data);
+  }
+  for (const MemoryBlock& block : {larger, smaller, again}) give_back_memory(block);
+}
+
+TEST(Memory, ServesThreadsAtOnce) {
+  const auto work = [](unsigned char mark) {
+    for (std::size_t i = 0; i < 300; ++i) {
+      const std::size_t bytes = std::size_t{1} << (10 + i % 13);
+      const MemoryBlock block = take_memory(bytes);
+      ASSERT_EQ(reinterpret_cast<std::uintptr_t>(block.data) % 64, 0U);
+      auto* data = static_cast<unsigned char*>(block.data);
+      for (std::size_t k = 0; k < bytes; k += 512) data[k] = mark;
+      for (std::size_t k = 0; k < bytes; k += 512) ASSERT_EQ(data[k], mark);
+      give_back_memory(block);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned char mark = 1; mark <= 4; ++mark) threads.emplace_back(work, mark);
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(LabelTags, StandForTheLabelsOfAllCellsNearby) {
+  for (const auto& [shape, cells] : kGrids) {
+    const CellGrid grid(shape, cells);
+    if (!LabelTags::can_name(grid)) continue;
+    const LabelTags tags(grid);
+    for (std::int64_t y = 0; y < shape[1]; ++y) {
+      for (std::int64_t x = 0; x < shape[2]; ++x) {
+        // Labels of cells next to that of a pixel within 4 pixels.
+        const auto range = [&](int axis, std::int64_t at) {
+          const std::int64_t low = grid.cell_of(axis, std::max<std::int64_t>(0, at - 4));
+          const std::int64_t high = grid.cell_of(axis, std::min(shape[axis] - 1, at + 4));
+          return std::pair{std::max<std::int64_t>(0, low - 1), std::min(cells[axis] - 1, high + 1)};
+        };
+        const auto [top, bottom] = range(1, y);
+        const auto [left, right] = range(2, x);
+        for (std::int64_t row = top; row <= bottom; ++row) {
+          for (std::int64_t column = left; column <= right; ++column) {
+            const std::int64_t label = row * cells[2] + column;
+            const std::uint8_t tag = tags.value_of_cell(label);
+            ASSERT_FALSE(LabelTags::is_outside(tag));
+            ASSERT_EQ(tags.label(y, x, tag), label) << y << ' ' << x;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(LabelTags, AreNotForVolumesNorForManyCellsOneWide) {
+  EXPECT_FALSE(LabelTags::can_name(CellGrid({2, 40, 40}, {1, 2, 2})));
+  EXPECT_FALSE(LabelTags::can_name(CellGrid({1, 40, 40}, {1, 2, 40})));
+  EXPECT_FALSE(LabelTags::can_name(CellGrid({1, 40, 40}, {1, 30, 2})));
+  EXPECT_TRUE(LabelTags::can_name(CellGrid({1, 40, 40}, {1, 20, 20})));
+  EXPECT_TRUE(LabelTags::can_name(CellGrid({1, 1, 40}, {1, 1, 20})));
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ struct SlicParams {
   /// What one cell side of distance counts in units of colour: m in D below. Finite, > 0.
   double compactness = 10.0;
   /// Rounds of assignment and update, >= 0; 0 gives the cells of the grid. In 2-D (not with
-  /// slic_zero) all but the last two assign every other group of pixels of a cell, in turns.
+  /// slic_zero), where cells have more than 192 pixels on average, all but the last two rounds
+  /// assign a third of the groups of 64 pixels of each cell, in turns.
   int max_num_iter = 10;
   /// Standard deviation of a Gaussian blur before all else, in pixels, for z, y, x; 2-D uses y, x.
   std::array<double, 3> sigma{0.0, 0.0, 0.0};
@@ -41,7 +42,7 @@ struct SlicParams {
   double min_size_factor = 0.5;
   double max_size_factor = 3.0;
   /// Passes over the borders between connected superpixels, >= 0; 2-D without slic_zero only. With
-  /// one or more, a majority filter comes before connectivity.
+  /// one or more, a majority filter comes before connectivity where cells are wider than a pixel.
   int refine_iter = 1;
   /// The first label, 0 or 1; pixels outside the mask get start_label - 1.
   std::int32_t start_label = 1;

@@ -18,18 +18,6 @@ constexpr std::size_t kSmallest = std::size_t{1} << 16;  // allocators do well w
 constexpr std::size_t kMostKept = std::size_t{1} << 27;
 constexpr std::size_t kMostBlocks = 8;
 
-// AddressSanitizer sees more if every array is new.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SUPERPIX_KEEPS_MEMORY false
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define SUPERPIX_KEEPS_MEMORY false
-#elif !defined(SUPERPIX_KEEPS_MEMORY)
-#define SUPERPIX_KEEPS_MEMORY true
-#endif
-
 std::align_val_t alignment(std::size_t bytes) {
   return std::align_val_t{bytes >= kHugePage ? kHugePage : 64};
 }
@@ -109,7 +97,7 @@ MemoryBlock take_memory(std::size_t bytes) {
 
 void give_back_memory(MemoryBlock block) noexcept {
   if (block.data == nullptr) return;
-  const bool is_kept = SUPERPIX_KEEPS_MEMORY && block.bytes >= kSmallest && kept().add(block);
+  const bool is_kept = kKeepsMemory && block.bytes >= kSmallest && kept().add(block);
   if (!is_kept) deallocate(block);
 }
 

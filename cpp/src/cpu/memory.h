@@ -8,6 +8,19 @@
 
 namespace superpix::cpu {
 
+// AddressSanitizer sees more if every array is new.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SUPERPIX_KEEPS_MEMORY false
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define SUPERPIX_KEEPS_MEMORY false
+#elif !defined(SUPERPIX_KEEPS_MEMORY)
+#define SUPERPIX_KEEPS_MEMORY true
+#endif
+inline constexpr bool kKeepsMemory = SUPERPIX_KEEPS_MEMORY;
+
 struct MemoryBlock {
   void* data = nullptr;
   std::size_t bytes = 0;  // at least those asked for
