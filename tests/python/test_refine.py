@@ -79,12 +79,15 @@ def refine(
         planes = [*np.moveaxis(features, -1, 0), y, x]
         means = np.stack([np.bincount(result[inside], p[inside]) / count for p in planes], axis=-1)
         border = has_other_neighbor(result)
-        for parity_y in (0, 1):
-            for parity_x in (0, 1):
-                for row in range(parity_y, height, 2):
-                    for column in range(parity_x, width, 2):
-                        if border[row, column] and result[row, column] >= 0:
-                            visit(result, features, means, step, row, column, min_size)
+        for row in (*range(0, height, 2), *range(1, height, 2)):
+            moved = np.zeros(width + 2, bool)  # from column -1 on
+            for column in (*range(0, width, 2), *range(1, width, 2)):
+                if moved[column] or moved[column + 2]:
+                    continue
+                if border[row, column] and result[row, column] >= 0:
+                    old = result[row, column]
+                    visit(result, features, means, step, row, column, min_size)
+                    moved[column + 1] = result[row, column] != old
     return result
 
 

@@ -56,16 +56,16 @@ class Refiner {
                               &borders_[y * words_]);
       }
     });
-    for (int parity = 0; parity < 4; ++parity) {
+    for (int parity = 0; parity < 2; ++parity) {
       parallel_for(pieces, 1, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-        Scratch scratch(channels_);
+        Scratch scratch(channels_, words_);
         for (std::int64_t piece = begin; piece < end; ++piece) {
           const std::int64_t last = std::min(height_, (piece + 1) * kRowsAtOnce);
-          for (std::int64_t y = piece * kRowsAtOnce + (parity >> 1); y < last; y += 2) {
+          for (std::int64_t y = piece * kRowsAtOnce + parity; y < last; y += 2) {
             if constexpr (std::is_same_v<Colors, IntegerColors>) {
               if (y + 2 < last) colors_.prefetch_row(y + 2);
             }
-            visit_row(y, parity & 1, scratch, changes_[piece]);
+            visit_row(y, scratch, changes_[piece]);
           }
         }
       });
@@ -80,13 +80,13 @@ class Refiner {
  private:
   static constexpr int kLanes = 16;
 
-  /// What a thread needs to hand the colours of 16 pixels to the kernel.
+  /// What a thread needs for a row.
   struct Scratch {
-    explicit Scratch(int channels)
-        : pixel(static_cast<std::size_t>(channels)),
-          colors(static_cast<std::size_t>(channels * kLanes)) {}
-    std::vector<std::int32_t> pixel;
+    Scratch(int channels, std::int64_t words)
+        : colors(static_cast<std::size_t>(channels * kLanes)),
+          visits(static_cast<std::size_t>(words)) {}
     std::vector<float> colors;
+    std::vector<std::uint64_t> visits;  // bit x % 64 of [x / 64]: x is to be visited
   };
 
   /// Means of colour, then of y and x.
@@ -133,16 +133,31 @@ class Refiner {
     add(change.to, 1);
   }
 
-  /// Visits the border pixels of a row that are of one parity, 16 at a time.
-  void visit_row(std::int64_t y, int x_parity, Scratch& scratch,
-                 std::vector<BorderChange>& changes) {
-    const std::uint64_t parity_bits = std::uint64_t{0x5555555555555555} << x_parity;
+  /// Visits the border pixels of a row: those in even columns, then those in odd columns next to
+  /// none that changed, so that still no change depends on another.
+  void visit_row(std::int64_t y, Scratch& scratch, std::vector<BorderChange>& changes) {
+    constexpr std::uint64_t kEven = 0x5555555555555555;
+    const std::uint64_t* borders = &borders_[y * words_];
+    for (std::int64_t word = 0; word < words_; ++word) scratch.visits[word] = borders[word] & kEven;
+    const std::size_t before = changes.size();
+    visit_pixels(y, scratch, changes);
+    for (std::int64_t word = 0; word < words_; ++word)
+      scratch.visits[word] = borders[word] & ~kEven;
+    for (std::size_t i = before; i < changes.size(); ++i) {
+      const std::int64_t x = changes[i].x;
+      if (x > 0) scratch.visits[(x - 1) / 64] &= ~(std::uint64_t{1} << ((x - 1) % 64));
+      if (x + 1 < width_) scratch.visits[(x + 1) / 64] &= ~(std::uint64_t{1} << ((x + 1) % 64));
+    }
+    visit_pixels(y, scratch, changes);
+  }
+
+  /// Visits the pixels of a row that scratch.visits tells, 16 at a time.
+  void visit_pixels(std::int64_t y, Scratch& scratch, std::vector<BorderChange>& changes) {
     BorderPixels p = in_row(y);
     std::int32_t xs[kLanes];
     p.x = xs;
     for (std::int64_t word = 0; word < words_; ++word) {
-      std::uint64_t bits = borders_[y * words_ + word] & parity_bits;
-      for (; bits != 0; bits &= bits - 1) {
+      for (std::uint64_t bits = scratch.visits[word]; bits != 0; bits &= bits - 1) {
         const std::int64_t x = word * 64 + std::countr_zero(bits);
         if (x == 0 || x + 1 == width_) {
           visit_edge(p, x, scratch, changes);

@@ -7,8 +7,9 @@
 //     |f - mean f|^2 + (m' / m)^2 |position - mean position|^2 / S^2 - lambda * n,
 // f being colour / m and n the pixel's 8 neighbours with that label, provided that the superpixel
 // it leaves stays connected: that its 4 neighbours with the old label hang together within the 8.
-// The pixels of one parity of x and y are done at once, as none is among another's neighbours; the
-// four parities make a round, after which the means are taken anew.
+// The even rows are done at once, then the odd ones; in a row the even columns, then those odd ones
+// next to none that changed: so no change depends on another, and any can be taken back. That makes
+// a round, after which the means are taken anew.
 #pragma once
 
 #include <cstdint>
