@@ -9,6 +9,7 @@
 
 #include "cpu/buffer.h"
 #include "cpu/components.h"
+#include "cpu/prefetch.h"
 
 namespace superpix::cpu {
 
@@ -29,6 +30,7 @@ class Contacts {
     std::int32_t member = piece;
     do {
       const List& list = lists_[member];
+      prefetch(lists_[list.next].begin);
       for (std::int32_t i = 0; i < list.size; ++i) f(list.begin[i]);
       member = list.next;
     } while (member != piece);
