@@ -4,61 +4,74 @@
 #include <algorithm>
 #include <bit>
 
+#include "cpu/buffer.h"
 #include "cpu/contacts.h"
-#include "cpu/prefetch.h"
 #include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
 namespace {
+
+/// Sets of pieces, one for each round, as bits: they are gone through in raster order, in which
+/// neighbours are close in memory.
+class Rounds {
+ public:
+  Rounds(std::int64_t rounds, std::int64_t pieces)
+      : words_((pieces + 63) / 64), bits_(static_cast<std::size_t>(rounds * words_), 0) {}
+
+  std::int64_t words() const { return words_; }
+  std::uint64_t& word(int round, std::int64_t i) { return bits_[round * words_ + i]; }
+  void add(int round, std::int32_t piece) {
+    word(round, piece / 64) |= std::uint64_t{1} << (piece % 64);
+  }
+
+ private:
+  std::int64_t words_;
+  std::vector<std::uint64_t> bits_;  // [rounds][words]
+};
+
+/// Calls f(piece) for the bits of a word of pieces.
+template <class F>
+inline void for_each_piece(std::uint64_t bits, std::int64_t word, F f) {
+  for (; bits != 0; bits &= bits - 1) {
+    f(static_cast<std::int32_t>(64 * word + std::countr_zero(bits)));
+  }
+}
 
 /// Rounds in which all fragments below a limit pick at once. The limit doubles until min_size: "the
 /// smallest first" without a queue, so that threads can share the picking. A fragment that picked
 /// is part of at least twice the old limit, so that each limit needs but one round.
 class Merger {
  public:
-  Merger(Components& components, const Contacts& contacts, std::int64_t min_size, double unit,
-         double kappa, int num_threads)
+  Merger(Components& components, std::int64_t min_size, double unit, double kappa, int num_threads)
       : sums_(components.sums),
         sets_(components.sets),
+        contacts_(components, min_size, num_threads),
         min_size_(min_size),
         squared_unit_(unit * unit),
         kappa_(kappa),
         num_threads_(num_threads),
         channels_(sums_.channels()),
-        means_(static_cast<std::size_t>(sums_.count() * (channels_ + 1))),
-        parts_(static_cast<std::size_t>(sums_.count())),
-        queued_(parts_.size(), kNever) {
-    parallel_for(num_pieces(), 4096, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const auto piece = static_cast<std::int32_t>(i);
-        parts_[i].contacts = contacts.of(i);
-        parts_[i].room = parts_[i].contacts.size;
-        parts_[i].last = piece;
-        if (sets_.root(piece) == piece) take_mean(piece);
-      }
-    });
-    for (std::int32_t i = 0; i < num_pieces(); ++i) {
+        num_rounds_(1 + round_of(std::min(min_size - 1, components.shape[0] * components.shape[1] *
+                                                            components.shape[2]))),
+        waiting_(num_rounds_, sums_.count()),
+        picks_(sums_.count()) {
+    for (std::int32_t i = 0; i < sums_.count(); ++i) {
       const std::int32_t root = sets_.root(i);
+      if (size(root) >= min_size_) continue;
       if (root == i) {
-        queue(i);
-      } else if (size(root) < min_size_) {
-        append(root, i);
+        wait(i);
+      } else {
+        contacts_.join(root, i);
       }
     }
   }
 
   void run() {
-    for (std::uint8_t i = 0; i < by_size_.size(); ++i) {
+    for (int i = 0; i < num_rounds_; ++i) {
       pick(i);
-      const std::vector<std::int32_t> fragments = std::move(by_size_[i]);
-      for (std::size_t j = 0; j < fragments.size(); ++j) {
-        if (picks_[j] >= 0) unite(fragments[j], picks_[j]);
-      }
-      for (std::size_t j = 0; j < fragments.size(); ++j) {
-        if (picks_[j] < 0) continue;
-        const std::int32_t root = sets_.find(fragments[j]);
-        take_mean(root);
-        queue(root);
+      for (std::int64_t word = 0; word < waiting_.words(); ++word) {
+        for_each_piece(waiting_.word(i, word), word,
+                       [&](std::int32_t fragment) { unite(fragment, picks_[fragment]); });
       }
     }
     sets_.flatten();
@@ -67,101 +80,73 @@ class Merger {
  private:
   using Contact = Contacts::Contact;
 
-  /// A piece as part of what a root is made of: a root has a list of them, itself the first, as
-  /// long as it is a fragment. A part that has no contacts left need not be in the list.
-  struct Part {
-    Contacts::List contacts;
-    std::int32_t room = 0;  // for contacts
-    std::int32_t next = -1;
-    std::int32_t last = -1;  // of the list, at its root
-  };
-  static constexpr std::uint8_t kNever = 64;
-  // Fewer fragments are picked for before another thread has their data in its cache.
-  static constexpr std::int64_t kAtOnce = 1024;
-  // Fragments whose data are on their way from memory while one picks.
-  static constexpr std::int64_t kAhead = 6;
+  // Pieces, in words, among which a thread lets fragments pick at a time.
+  static constexpr std::int64_t kAtOnce = 32;
+  static constexpr std::size_t kFew = 8;
 
-  std::int32_t num_pieces() const { return static_cast<std::int32_t>(sums_.count()); }
   std::int64_t size(std::int32_t root) const { return sums_[root][RegionSums::kSize]; }
 
-  void append(std::int32_t root, std::int32_t list) {
-    parts_[parts_[root].last].next = list;
-    parts_[root].last = parts_[list].last;
-  }
-
-  /// The round in which a root picks: i for fragments of [2^i, 2^(i+1)) pixels.
-  std::uint8_t round_of(std::int32_t root) const {
-    if (size(root) >= min_size_) return kNever;
-    return static_cast<std::uint8_t>(std::bit_width(static_cast<std::uint64_t>(size(root))) - 1);
-  }
-
-  void take_mean(std::int32_t root) {
-    const std::int64_t* sums = sums_[root];
-    double* mean = &means_[std::int64_t{root} * (channels_ + 1)];
-    mean[0] = static_cast<double>(sums[RegionSums::kSize]);
-    const double scale = 1.0 / mean[0];
-    for (int c = 0; c < channels_; ++c) {
-      mean[1 + c] = static_cast<double>(sums[RegionSums::kColor + c]) * scale;
-    }
+  /// The round in which fragments of a size pick: i for [2^i, 2^(i+1)) pixels.
+  static int round_of(std::int64_t size) {
+    return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(size))) - 1;
   }
 
   /// Lets a root wait for its round.
-  void queue(std::int32_t root) {
-    const std::uint8_t i = round_of(root);
-    if (i == queued_[root]) return;
-    queued_[root] = i;
-    if (i == kNever) return;
-    if (i >= by_size_.size()) by_size_.resize(i + std::size_t{1});
-    by_size_[i].push_back(root);
+  void wait(std::int32_t root) { waiting_.add(round_of(size(root)), root); }
+
+  /// Whether it has not grown, nor become part of another.
+  bool still_waits(std::int32_t fragment, int round) const {
+    return sets_.root(fragment) == fragment && size(fragment) < min_size_ &&
+           round_of(size(fragment)) == round;
   }
 
-  /// For each fragment of a round, the neighbour that costs least; -1 for none.
-  void pick(std::uint8_t i) {
-    const std::vector<std::int32_t>& fragments = by_size_[i];
-    picks_.resize(fragments.size());
-    parallel_for(static_cast<std::int64_t>(fragments.size()), kAtOnce, num_threads_,
+  /// Chooses, for each fragment of a round, the neighbour that costs least. Those that do not pick
+  /// wait no longer.
+  void pick(int round) {
+    parallel_for(waiting_.words(), kAtOnce, num_threads_,
                  [&](std::int64_t begin, std::int64_t end) {
                    std::vector<Contact> shared;
-                   for (std::int64_t j = begin; j < end; ++j) {
-                     // It may have grown, or be part of another, since it was queued.
-                     const std::int32_t fragment = fragments[j];
-                     if (j + 2 * kAhead < end) prefetch(&parts_[fragments[j + 2 * kAhead]]);
-                     if (j + kAhead < end) prefetch_contacts(fragments[j + kAhead]);
-                     const bool waits = sets_.root(fragment) == fragment && queued_[fragment] == i;
-                     picks_[j] = waits ? best_neighbor(fragment, shared) : -1;
+                   for (std::int64_t word = begin; word < end; ++word) {
+                     std::uint64_t& bits = waiting_.word(round, word);
+                     for_each_piece(bits, word, [&](std::int32_t fragment) {
+                       if (!still_waits(fragment, round) || !pick_neighbor(fragment, shared)) {
+                         bits &= ~(std::uint64_t{1} << (fragment % 64));
+                       }
+                     });
                    }
                  });
   }
 
-  void prefetch_contacts(std::int32_t fragment) const {
-    prefetch(parts_[fragment].contacts.begin);
-    prefetch(&means_[std::int64_t{fragment} * (channels_ + 1)]);
-  }
-
-  std::int32_t best_neighbor(std::int32_t fragment, std::vector<Contact>& shared) {
+  /// Whether there was one to pick.
+  bool pick_neighbor(std::int32_t fragment, std::vector<Contact>& shared) {
     shared.clear();
-    for (std::int32_t part = fragment; part >= 0; part = parts_[part].next) {
-      const Contacts::List& list = parts_[part].contacts;
-      for (std::int32_t i = 0; i < list.size; ++i) {
-        const std::int32_t neighbor = sets_.root(list.begin[i].piece);
-        if (neighbor != fragment) shared.push_back({neighbor, list.begin[i].length});
-      }
-    }
-    bring_together(shared);
-    std::int32_t best = -1;
-    double least = 0.0;
-    for (const Contact& contact : shared) {
-      const double c = cost(fragment, contact.piece, contact.length);
-      if (best < 0 || c < least) {
-        best = contact.piece;
-        least = c;
-      }
-    }
-    if (parts_[fragment].next >= 0) put_back(fragment, shared);
-    return best;
+    contacts_.for_each(fragment, [&](const Contact& contact) {
+      const std::int32_t neighbor = sets_.root(contact.piece);
+      if (neighbor != fragment) add({neighbor, contact.length}, shared);
+    });
+    if (shared.empty()) return false;
+    if (shared.size() > kFew) bring_together(shared);
+    Contact& best = shared[shared.size() > 1 ? cheapest(fragment, shared) : 0];
+    picks_[fragment] = best.piece;
+    // Soon a border no more.
+    best = shared.back();
+    shared.pop_back();
+    contacts_.replace(fragment, shared);
+    return true;
   }
 
-  /// The border with a neighbour may be in pieces: makes them one contact. Sorts by neighbour.
+  /// The border with a neighbour may be in pieces: makes them one contact, if it is one of a few.
+  static void add(const Contact& contact, std::vector<Contact>& shared) {
+    for (std::size_t i = 0; i < std::min(shared.size(), kFew); ++i) {
+      if (shared[i].piece == contact.piece) {
+        shared[i].length += contact.length;
+        return;
+      }
+    }
+    shared.push_back(contact);
+  }
+
+  /// The same for many.
   static void bring_together(std::vector<Contact>& shared) {
     const auto lower = [](const Contact& a, const Contact& b) { return a.piece < b.piece; };
     std::sort(shared.begin(), shared.end(), lower);
@@ -176,21 +161,21 @@ class Merger {
     shared.resize(count);
   }
 
-  /// Replaces the contacts of a fragment, of which there are no more than before.
-  void put_back(std::int32_t fragment, const std::vector<Contact>& contacts) {
-    std::size_t done = 0;
-    std::int32_t part = fragment;
-    for (;;) {
-      Part& p = parts_[part];
-      p.contacts.size = static_cast<std::int32_t>(
-          std::min(contacts.size() - done, static_cast<std::size_t>(p.room)));
-      std::copy_n(contacts.data() + done, p.contacts.size, p.contacts.begin);
-      done += static_cast<std::size_t>(p.contacts.size);
-      if (done == contacts.size()) break;
-      part = p.next;
+  /// Which is less is not to be foreseen, and costs take long: no branch waits for them. Costs are
+  /// not negative, so that their bits are in their order.
+  std::size_t cheapest(std::int32_t fragment, const std::vector<Contact>& shared) const {
+    std::size_t best = 0;
+    std::uint64_t least = ~std::uint64_t{0};
+    std::int32_t best_piece = 0;
+    for (std::size_t i = 0; i < shared.size(); ++i) {
+      const std::int32_t piece = shared[i].piece;
+      const auto c = std::bit_cast<std::uint64_t>(cost(fragment, shared[i]));
+      const bool better = (c < least) | ((c == least) & (piece < best_piece));
+      best = better ? i : best;
+      least = better ? c : least;
+      best_piece = better ? piece : best_piece;
     }
-    parts_[part].next = -1;
-    parts_[fragment].last = part;
+    return best;
   }
 
   void unite(std::int32_t a, std::int32_t b) {
@@ -200,50 +185,46 @@ class Merger {
     const std::int32_t kept = std::min(a, b);
     const std::int32_t gone = std::max(a, b);
     sums_.add(kept, sums_, gone);
-    // What is large enough needs no list any more.
-    if (size(kept) < min_size_) append(kept, gone);
+    if (size(kept) >= min_size_) return;  // picks no more
+    contacts_.join(kept, gone);
+    wait(kept);
   }
 
-  double cost(std::int32_t a, std::int32_t b, std::int64_t border) const {
-    const double* mean_a = &means_[std::int64_t{a} * (channels_ + 1)];
-    const double* mean_b = &means_[std::int64_t{b} * (channels_ + 1)];
+  double cost(std::int32_t fragment, const Contact& contact) const {
+    const std::int64_t* sums_a = sums_[fragment];
+    const std::int64_t* sums_b = sums_[contact.piece];
+    const auto s = static_cast<double>(sums_a[RegionSums::kSize]);
+    const auto t = static_cast<double>(sums_b[RegionSums::kSize]);
+    const double scale_a = 1.0 / s;
+    const double scale_b = 1.0 / t;
     double difference = 0.0;
-    for (int c = 1; c <= channels_; ++c) {
-      const double d = mean_a[c] - mean_b[c];
+    for (int c = RegionSums::kColor; c < RegionSums::kColor + channels_; ++c) {
+      const double d =
+          static_cast<double>(sums_a[c]) * scale_a - static_cast<double>(sums_b[c]) * scale_b;
       difference += d * d;
     }
-    const double s = mean_a[0];
-    const double t = mean_b[0];
     return (kappa_ + difference * squared_unit_) * (s * t) /
-           ((s + t) * static_cast<double>(border));
+           ((s + t) * static_cast<double>(contact.length));
   }
 
   RegionSums& sums_;
   DisjointSets& sets_;
+  Contacts contacts_;
   std::int64_t min_size_;
   double squared_unit_;
   double kappa_;
   int num_threads_;
   int channels_;
-  std::vector<double> means_;                       // [pieces][size, color], at roots
-  std::vector<Part> parts_;                         // [pieces]
-  std::vector<std::uint8_t> queued_;                // [pieces], the round that a root waits for
-  std::vector<std::vector<std::int32_t>> by_size_;  // fragments waiting for each round
-  std::vector<std::int32_t> picks_;                 // of by_size_ of the current round
+  int num_rounds_;
+  Rounds waiting_;              // roots, each at least in the round of its size
+  Buffer<std::int32_t> picks_;  // [pieces], of the fragments of the current round
 };
 
 }  // namespace
 
 void merge_fragments(Components& components, std::int64_t min_size, double unit, double kappa,
                      int num_threads) {
-  // One more than there are pieces: what is no piece asks for the first of its band.
-  std::vector<std::uint8_t> small(static_cast<std::size_t>(components.num_pieces()) + 1, 0);
-  for (std::int32_t i = 0; i < components.num_pieces(); ++i) {
-    const std::int32_t root = components.sets.root(i);
-    small[i] = components.sums[root][RegionSums::kSize] < min_size ? 1 : 0;
-  }
-  const Contacts contacts(components, small, num_threads);
-  Merger(components, contacts, min_size, unit, kappa, num_threads).run();
+  Merger(components, min_size, unit, kappa, num_threads).run();
 }
 
 }  // namespace superpix::cpu
