@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "cpu/disjoint_sets.h"
 #include "cpu/labels.h"
 #include "cpu/memory.h"
+#include "cpu/touches.h"
 
 namespace superpix::cpu {
 namespace {
@@ -242,6 +244,34 @@ TEST(LabelTags, AreNotForVolumesNorForManyCellsOneWide) {
   EXPECT_FALSE(LabelTags::can_name(CellGrid({1, 40, 40}, {1, 30, 2})));
   EXPECT_TRUE(LabelTags::can_name(CellGrid({1, 40, 40}, {1, 20, 20})));
   EXPECT_TRUE(LabelTags::can_name(CellGrid({1, 1, 40}, {1, 1, 20})));
+}
+
+TEST(TouchList, BringsNothingTogetherThatIsApartAndLosesNothing) {
+  for (const std::int64_t places : {0, 64, 1 << 20}) {
+    std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> expected;
+    std::vector<Touch> touches;
+    test::Random random(places);
+    for (int i = 0; i < 3000; ++i) {
+      const auto a = static_cast<std::int32_t>(40 * random.unit());
+      const auto b = static_cast<std::int32_t>(1e9 * random.unit()) % 7;
+      touches.emplace_back(a, b, 1 + i % 5);
+      expected[{a, b}] += 1 + i % 5;
+    }
+    TouchList list;
+    for (int use = 0; use < 2; ++use) {  // started again, it is empty
+      list.start(places);
+      list.add(touches.data(), touches.data() + 1000);
+      list.add(touches.data() + 1000, touches.data() + touches.size());
+      list.finish();
+      std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> found;
+      for (const Touch& touch : list) found[{touch.a(), touch.b()}] += touch.length;
+      EXPECT_EQ(found, expected);
+      EXPECT_LE(list.end() - list.begin(), static_cast<std::ptrdiff_t>(touches.size()));
+    }
+    if (places == 1 << 20) {
+      EXPECT_LT(list.end() - list.begin(), 1000);
+    }
+  }
 }
 
 }  // namespace
