@@ -27,19 +27,31 @@ void sum_integer_colors(const std::int16_t* la, const std::int16_t* b, std::int6
   Ints lightness = ints(0), a = ints(0), b_sum = ints(0);
   const Ints low = ints(pack_pair(1, 0));
   const Ints high = ints(pack_pair(0, 1));
-  for (std::int64_t i = 0; i < n; i += kLanes) {
-    const Mask m = mask_of_bits(first_lanes(n - i));
-    const Ints la_here = zero_unless(m, load_pairs(la + 2 * i));
-    lightness = dot(lightness, la_here, low);
-    a = dot(a, la_here, high);
-    b_sum = b_sum + zero_unless(m, load_shorts(b + i));
-    if ((i / kLanes + 1) % kBlocksPerFlush == 0 || i + kLanes >= n) {
-      sums[0] += sum(lightness);
-      sums[1] += sum(a);
-      sums[2] += sum(b_sum);
-      lightness = a = b_sum = ints(0);
-    }
+  const auto add_block = [&](const std::int16_t* la_here, const std::int16_t* b_here) {
+    const Ints pairs = load_pairs(la_here);
+    lightness = dot(lightness, pairs, low);
+    a = dot(a, pairs, high);
+    b_sum = b_sum + load_shorts(b_here);
+  };
+  const auto flush = [&] {
+    sums[0] += sum(lightness);
+    sums[1] += sum(a);
+    sums[2] += sum(b_sum);
+    lightness = a = b_sum = ints(0);
+  };
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    add_block(la + 2 * i, b + i);
+    if ((i / kLanes + 1) % kBlocksPerFlush == 0) flush();
   }
+  if (i < n) {  // nothing past the last is read: another thread may be writing it
+    std::int16_t la_rest[2 * kLanes] = {};
+    std::int16_t b_rest[kLanes] = {};
+    std::memcpy(la_rest, la + 2 * i, 4 * static_cast<std::size_t>(n - i));
+    std::memcpy(b_rest, b + i, 2 * static_cast<std::size_t>(n - i));
+    add_block(la_rest, b_rest);
+  }
+  flush();
 }
 
 /// Takes pixel i from one candidate's sums and gives it to another's.
