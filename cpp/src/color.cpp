@@ -24,6 +24,7 @@ void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab, const Context& conte
                         ": image must be uint8, uint16, float16, float32 or float64, got " +
                         name(rgb.dtype));
   }
+  detail::check_data(rgb, kOp, "image");
   detail::check_output(lab, DType::kFloat32, kOp, "lab");
   detail::check(
       lab.ndim == rgb.ndim && lab.shape == rgb.shape, kOp,

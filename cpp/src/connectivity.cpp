@@ -63,6 +63,7 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   detail::check(labels.ndim == 2 || labels.ndim == 3, kOp,
                 "labels must be [H, W] or [D, H, W], got " + labels.shape_string());
   detail::check(labels.size() <= kMaxPixels, kOp, "labels must have at most 2^31 - 1 elements");
+  detail::check_data(labels, kOp, "labels");
   detail::check(params.min_size >= 0, kOp,
                 "min_size must be at least 0, got " + std::to_string(params.min_size));
   detail::check(

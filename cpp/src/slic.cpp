@@ -67,6 +67,7 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView
   check(image.ndim == 3 || image.ndim == 4, kOp,
         "image must be [H, W, C] or [D, H, W, C], got " + image.shape_string());
   check(image.size() > 0, kOp, "image must not be empty, got " + image.shape_string());
+  detail::check_data(image, kOp, "image");
   const int dims = image.ndim - 1;
   const auto same_shape = [&](const ArrayView& other) {
     bool same = other.ndim == dims;
@@ -90,6 +91,7 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView
     check(same_shape(*mask), kOp,
           "image and mask should have the same shape, got " + image.shape_string() + " and " +
               mask->shape_string());
+    detail::check_data(*mask, kOp, "mask");
   }
   detail::check_output(labels, DType::kInt32, kOp, "labels");
   check(same_shape(labels), kOp,

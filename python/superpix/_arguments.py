@@ -10,10 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def shown(value: object) -> str:
+    """Return how an error shows a value: an array by its shape and dtype."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return f"an array of shape {value.shape} and {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{type(value).__name__} {text[:60]}..."
+
+
 def array(value: object, name: str) -> NDArray[Any]:
     """Return ``value`` when it is an array; nothing is converted silently."""
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}")
+        hint = "" if value is None else f"; numpy.asarray({name}) may make one"
+        raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}{hint}")
     return value
 
 
@@ -43,17 +52,17 @@ def integer(value: object, name: str) -> int:
     try:
         return operator.index(value)  # type: ignore[arg-type]  # the error is ours to word
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+        raise TypeError(f"{name} must be an integer, got {shown(value)}") from None
 
 
 def number(value: object, name: str) -> float:
     """Return ``value`` as a float."""
     if isinstance(value, str | bytes | bool | np.bool_):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
     try:
         result = float(value)  # type: ignore[arg-type]  # the error is ours to word
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
+        raise TypeError(f"{name} must be a number, got {shown(value)}") from None
     if math.isnan(result):
         raise ValueError(f"{name} must be a number, got NaN")
     return result
@@ -62,7 +71,7 @@ def number(value: object, name: str) -> float:
 def flag(value: object, name: str) -> bool:
     """Return ``value`` as a bool; only bools pass."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 
 

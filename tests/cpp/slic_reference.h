@@ -29,7 +29,7 @@ struct SlicReference {
     std::int64_t count = 3;
     std::int64_t first = 0;  // in the first iteration
   };
-  Turns turns;
+  Turns turns = {};
 
   struct Cluster {
     std::vector<double> color;

@@ -887,6 +887,9 @@ TEST(SlicErrors, NameTheArray) {
        {Shape{}, {8}, {8, 9}, {1, 2, 2, 2, 3}, {0, 9, 3}, {8, 0, 3}, {8, 9, 0}, {0, 8, 9, 3}}) {
     expect_error<InvalidArgument>("image", with_image(Array<float>(shape).view()));
   }
+  ArrayView unread = image.view();
+  unread.data = nullptr;
+  expect_error<InvalidArgument>("image", with_image(unread));
   for (const std::int64_t channels : {1, 2, 4}) {
     const auto other = test::picture<float>({8, 9, channels});
     expect_error<InvalidArgument>("RGB", [&] { slic_of(other.view(), lab_params(4)); });
@@ -901,6 +904,9 @@ TEST(SlicErrors, NameTheArray) {
   expect_error<InvalidArgument>("labels", with_labels(Array<std::int32_t>({8, 9, 3}).view()));
   expect_error<InvalidArgument>("labels", with_labels(Array<std::int32_t>({72}).view()));
   expect_error<InvalidArgument>("labels", with_labels(Scattered(labels.view()).view));
+  ArrayView nowhere = labels.view();
+  nowhere.data = nullptr;
+  expect_error<InvalidArgument>("labels", with_labels(nowhere));
 
   const auto with_mask = [&](const ArrayView& bad) {
     return [=, &image] { slic_of(image.view(), raw_params(4), &bad); };

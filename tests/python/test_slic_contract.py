@@ -432,6 +432,12 @@ def test_channel_axis_outside_the_image_is_a_value_error(axis: int) -> None:
         sp.slic(PHOTO, channel_axis=axis)
 
 
+def test_error_shows_an_array_by_its_shape() -> None:
+    image = np.zeros((40, 50, 3), np.uint8)
+    with pytest.raises(TypeError, match=r"^n_segments must .* array of shape \(40, 50\) and bool$"):
+        sp.slic(image, np.zeros((40, 50), bool))  # type: ignore[arg-type]  # the mistake
+
+
 @pytest.mark.parametrize("image", [[[1.0, 2.0], [3.0, 4.0]], None, "image", 3.0, range(4)])
 def test_image_that_is_no_array_is_a_type_error(image: Any) -> None:
     with pytest.raises(TypeError, match="image"):

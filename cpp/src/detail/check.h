@@ -16,13 +16,20 @@ inline void check(bool condition, const char* op, const std::string& message) {
   if (!condition) throw InvalidArgument(std::string(op) + ": " + message);
 }
 
-/// Throws unless `view` is a C-contiguous array of `dtype` on the CPU with elements to point to.
+/// Throws if an array with elements has no memory.
+inline void check_data(const ArrayView& view, const char* op, const char* argument) {
+  check(view.data != nullptr || view.size() == 0, op,
+        std::string(argument) + " must point to its elements, got nullptr");
+}
+
+/// Throws unless `view` is a C-contiguous array of `dtype` with memory.
 inline void check_output(const ArrayView& view, DType dtype, const char* op, const char* argument) {
   if (view.dtype != dtype) {
     throw InvalidType(std::string(op) + ": " + argument + " must be " + name(dtype) + ", got " +
                       name(view.dtype));
   }
   check(view.is_contiguous(), op, std::string(argument) + " must be C-contiguous");
+  check_data(view, op, argument);
 }
 
 inline void check_cpu(const Context& context, const char* op) {

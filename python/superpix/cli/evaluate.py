@@ -22,7 +22,8 @@ def evaluate(
         typer.Option(
             envvar="SUPERPIX_BSDS500",
             metavar="DIR",
-            help="BSDS500 in its original layout: images/SPLIT/*.jpg, groundTruth/SPLIT/*.mat.",
+            help="BSDS500 in its original layout: JPEGs in images/SPLIT, .mat files in "
+            "groundTruth/SPLIT.",
             show_default=False,
         ),
     ],

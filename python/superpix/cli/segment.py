@@ -99,12 +99,18 @@ def segment(
         list[str],
         typer.Argument(
             metavar="IMAGE",
-            help="Pictures, folders of pictures, or glob patterns in quotes.",
+            help="Pictures, folders of pictures (without their subfolders), or glob patterns in "
+            "quotes.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder for the results; made if missing.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Folder for the results; made if missing. Files of the same names are replaced.",
+        ),
     ] = Path(),
     n_segments: Annotated[
         int, typer.Option("-n", "--n-segments", min=1, help="About how many superpixels.")
@@ -117,7 +123,7 @@ def segment(
             callback=check_positive,
         ),
     ] = 10.0,
-    max_num_iter: Annotated[int, typer.Option(min=1, help="Iterations of k-means.")] = 10,
+    max_num_iter: Annotated[int, typer.Option(min=0, help="Iterations of k-means.")] = 10,
     sigma: Annotated[
         float, typer.Option(min=0, help="Width in pixels of a Gaussian blur beforehand.")
     ] = 0.0,
