@@ -9,6 +9,7 @@
 #include <superpix/device.h>
 #include <superpix/error.h>
 #include <superpix/slic.h>
+#include <superpix/soft_slic.h>
 #include <superpix/threads.h>
 #include <superpix/types.h>
 #include <superpix/version.h>

@@ -134,6 +134,40 @@ struct PixelTag {
   std::uint8_t tag;
 };
 
+/// out[m] = bias[m] + sum over k of coefficients[k][m] * in[k], for rows of `stride` pixels, a
+/// multiple of 16 (row_kernels.h).
+template <class R>
+struct MixRows {
+  const R* in;            // [num_in][stride]
+  const R* coefficients;  // [num_in][num_out]
+  const R* bias;          // [num_out], or nullptr: what is in `out` is added to
+  R* out;                 // [num_out][stride]
+  int num_in, num_out;
+  std::int64_t stride;
+};
+
+/// sums[j][c] += sum over pixels of weights[j] * in[c], and sums[j][num_in] += that of weights[j].
+template <class R>
+struct SumProducts {
+  const R* weights;  // [num_weights][stride]
+  const R* in;       // [num_in][stride]
+  R* sums;           // [num_weights][num_in + 1]
+  int num_weights, num_in;
+  std::int64_t stride;
+};
+
+/// The kernels of row_kernels.h in one precision.
+template <class R>
+struct RowKernels {
+  void (*mix_rows)(const MixRows<R>& args);
+  void (*sum_products)(const SumProducts<R>& args);
+  void (*softmax_rows)(R* rows, int count, std::int64_t stride, std::int64_t n);
+  void (*softmax_gradient_rows)(const R* weights, R* rows, int count, std::int64_t stride);
+  void (*take_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width,
+                   R origin, R* to);
+  void (*put_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, R* to);
+};
+
 struct Kernels {
   const char* name;
 
@@ -184,6 +218,9 @@ struct Kernels {
                     std::int64_t n, std::int32_t* out);
   /// One step of the border refinement (refine.h). Returns how many labels changed.
   int (*refine_pixels)(const BorderPixels& pixels, BorderChange* changes);
+
+  RowKernels<float> float_rows;
+  RowKernels<double> double_rows;
 };
 
 /// The best kernels for this processor, or those that SUPERPIX_SIMD names.

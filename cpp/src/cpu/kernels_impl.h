@@ -9,6 +9,7 @@
 #include "cpu/kernels.h"
 #include "cpu/label_kernels.h"
 #include "cpu/refine_kernels.h"
+#include "cpu/row_kernels.h"
 #include "cpu/slic_float_kernels.h"
 #include "cpu/slic_u8_kernels.h"
 
@@ -33,6 +34,10 @@ const Kernels& SUPERPIX_KERNELS() {
       .find_tag_runs = find_tag_runs,
       .fill_runs = fill_runs,
       .refine_pixels = refine_pixels,
+      .float_rows = {mix_rows<float>, sum_products<float>, softmax_rows<float>,
+                     softmax_gradient_rows<float>, take_row<float>, put_row<float>},
+      .double_rows = {mix_rows<double>, sum_products<double>, softmax_rows<double>,
+                      softmax_gradient_rows<double>, take_row<double>, put_row<double>},
   };
   return kernels;
 }

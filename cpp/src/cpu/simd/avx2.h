@@ -25,6 +25,28 @@ inline void store(float* p, Floats x) {
 inline Floats add(Floats x, Floats y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
 inline Floats sub(Floats x, Floats y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
 inline Floats mul(Floats x, Floats y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+inline Floats divide(Floats x, Floats y) {
+  return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)};
+}
+inline Floats multiply_add(Floats x, Floats y, Floats z) {
+#if defined(__FMA__) || defined(_MSC_VER)
+  return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+#else
+  return add(mul(x, y), z);
+#endif
+}
+inline __m256i first_of_eight(std::int64_t n) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lanes);
+}
+inline Floats load_first(const float* p, std::int64_t n) {
+  return {_mm256_maskload_ps(p, first_of_eight(n)),
+          _mm256_maskload_ps(p + 8, first_of_eight(n - 8))};
+}
+inline void store_first(float* p, Floats x, std::int64_t n) {
+  _mm256_maskstore_ps(p, first_of_eight(n), x.a);
+  _mm256_maskstore_ps(p + 8, first_of_eight(n - 8), x.b);
+}
 inline Floats max(Floats x, Floats y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
 inline Mask less(Floats x, Floats y) {
   return {_mm256_castps_si256(_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),

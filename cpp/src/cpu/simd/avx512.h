@@ -22,6 +22,18 @@ inline void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
 inline Floats add(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Floats sub(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Floats mul(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Floats divide(Floats a, Floats b) { return {_mm512_div_ps(a.v, b.v)}; }
+/// a * b + c, rounded once or twice.
+inline Floats multiply_add(Floats a, Floats b, Floats c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+/// The first n lanes, the others 0.
+inline Floats load_first(const float* p, std::int64_t n) {
+  return {_mm512_maskz_loadu_ps(static_cast<__mmask16>(n >= 16 ? 0xffff : (1 << n) - 1), p)};
+}
+inline void store_first(float* p, Floats a, std::int64_t n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>(n >= 16 ? 0xffff : (1 << n) - 1), a.v);
+}
 inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Mask less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 inline Floats select(Mask m, Floats a, Floats b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }

@@ -46,6 +46,16 @@ inline Floats sub(Floats a, Floats b) {
 inline Floats mul(Floats a, Floats b) {
   return each<Floats>([&](int i) { return a.v[i] * b.v[i]; });
 }
+inline Floats divide(Floats a, Floats b) {
+  return each<Floats>([&](int i) { return a.v[i] / b.v[i]; });
+}
+inline Floats multiply_add(Floats a, Floats b, Floats c) { return add(mul(a, b), c); }
+inline Floats load_first(const float* p, std::int64_t n) {
+  return each<Floats>([&](int i) { return i < n ? p[i] : 0.0F; });
+}
+inline void store_first(float* p, Floats a, std::int64_t n) {
+  for (int i = 0; i < 16 && i < n; ++i) p[i] = a.v[i];
+}
 inline Floats max(Floats a, Floats b) {
   return each<Floats>([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }

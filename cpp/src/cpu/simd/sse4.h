@@ -49,6 +49,23 @@ inline Floats mul(Floats a, Floats b) {
   each([&](int i) { r.v[i] = _mm_mul_ps(a.v[i], b.v[i]); });
   return r;
 }
+inline Floats divide(Floats a, Floats b) {
+  Floats r;
+  each([&](int i) { r.v[i] = _mm_div_ps(a.v[i], b.v[i]); });
+  return r;
+}
+inline Floats multiply_add(Floats a, Floats b, Floats c) { return add(mul(a, b), c); }
+inline Floats load_first(const float* p, std::int64_t n) {
+  if (n >= 16) return load(p);
+  float lanes[16] = {};
+  std::memcpy(lanes, p, sizeof(float) * static_cast<std::size_t>(n));
+  return load(lanes);
+}
+inline void store_first(float* p, Floats a, std::int64_t n) {
+  float lanes[16];
+  store(lanes, a);
+  std::memcpy(p, lanes, sizeof(float) * static_cast<std::size_t>(n < 16 ? n : 16));
+}
 inline Floats max(Floats a, Floats b) {
   Floats r;
   each([&](int i) { r.v[i] = _mm_max_ps(a.v[i], b.v[i]); });
