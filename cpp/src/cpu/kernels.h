@@ -146,14 +146,23 @@ struct MixRows {
   std::int64_t stride;
 };
 
-/// sums[j][c] += sum over pixels of weights[j] * in[c], and sums[j][num_in] += that of weights[j].
+/// sums[j][c] += sum over pixels of weights[j] * in[c], and sums[j][num_in] += that of weights[j];
+/// as 16 terms each, for add_lanes().
 template <class R>
 struct SumProducts {
   const R* weights;  // [num_weights][stride]
   const R* in;       // [num_in][stride]
-  R* sums;           // [num_weights][num_in + 1]
+  R* sums;           // [num_weights][num_in + 1][16]
   int num_weights, num_in;
   std::int64_t stride;
+};
+
+/// Pixels that lie side by side in a row of an image, and where they go.
+template <class R>
+struct Segment {
+  std::int64_t width;
+  R origin;
+  R* to;  // [height][width], writable 15 elements past it
 };
 
 /// The kernels of row_kernels.h in one precision.
@@ -161,10 +170,11 @@ template <class R>
 struct RowKernels {
   void (*mix_rows)(const MixRows<R>& args);
   void (*sum_products)(const SumProducts<R>& args);
+  void (*add_lanes)(const R* lanes, std::int64_t n, R* sums);
   void (*softmax_rows)(R* rows, int count, std::int64_t stride, std::int64_t n);
   void (*softmax_gradient_rows)(const R* weights, R* rows, int count, std::int64_t stride);
-  void (*take_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width,
-                   R origin, R* to);
+  void (*take_segments)(const R* from, std::int64_t step, std::int64_t height,
+                        const Segment<R>* segments, int count);
   void (*put_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, R* to);
 };
 

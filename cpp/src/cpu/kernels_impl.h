@@ -34,10 +34,11 @@ const Kernels& SUPERPIX_KERNELS() {
       .find_tag_runs = find_tag_runs,
       .fill_runs = fill_runs,
       .refine_pixels = refine_pixels,
-      .float_rows = {mix_rows<float>, sum_products<float>, softmax_rows<float>,
-                     softmax_gradient_rows<float>, take_row<float>, put_row<float>},
-      .double_rows = {mix_rows<double>, sum_products<double>, softmax_rows<double>,
-                      softmax_gradient_rows<double>, take_row<double>, put_row<double>},
+      .float_rows = {mix_rows<float>, sum_products<float>, add_lanes<float>, softmax_rows<float>,
+                     softmax_gradient_rows<float>, take_segments<float>, put_row<float>},
+      .double_rows = {mix_rows<double>, sum_products<double>, add_lanes<double>,
+                      softmax_rows<double>, softmax_gradient_rows<double>, take_segments<double>,
+                      put_row<double>},
   };
   return kernels;
 }

@@ -116,13 +116,14 @@ void mix_rows(const MixRows<R>& a) {
   }
 }
 
-/// sums[j][c] += sum over pixels of weights[j] * in[c], for a tile of j and c.
+/// sums[j][c] += weights[j] * in[c] block by block, for a tile of j and c.
 template <class R, int kRows, int kColumns>
 inline void sum_tile(const SumProducts<R>& a, int j, int c) {
   using V = decltype(load(a.in));
   V total[kRows][kColumns];
-  for (auto& row : total) {
-    for (V& t : row) t = broadcast(R{0});
+  const auto at = [&](int m, int n) { return a.sums + 16 * ((j + m) * (a.num_in + 1) + c + n); };
+  for (int m = 0; m < kRows; ++m) {
+    for (int n = 0; n < kColumns; ++n) total[m][n] = load(at(m, n));
   }
   for (std::int64_t i = 0; i < a.stride; i += 16) {
     V value[kColumns];
@@ -133,7 +134,7 @@ inline void sum_tile(const SumProducts<R>& a, int j, int c) {
     }
   }
   for (int m = 0; m < kRows; ++m) {
-    for (int n = 0; n < kColumns; ++n) a.sums[(j + m) * (a.num_in + 1) + c + n] += sum(total[m][n]);
+    for (int n = 0; n < kColumns; ++n) store(at(m, n), total[m][n]);
   }
 }
 
@@ -150,12 +151,19 @@ void sum_products(const SumProducts<R>& a) {
     });
   }
   for (int j = 0; j < a.num_weights; ++j) {
-    auto total = broadcast(R{0});
+    R* sums = a.sums + 16 * (j * (a.num_in + 1) + a.num_in);
+    auto total = load(sums);
     for (std::int64_t i = 0; i < a.stride; i += 16) {
       total = total + load(a.weights + j * a.stride + i);
     }
-    a.sums[j * (a.num_in + 1) + a.num_in] += sum(total);
+    store(sums, total);
   }
+}
+
+/// sums[i] = the sum of lanes[i].
+template <class R>
+void add_lanes(const R* lanes, std::int64_t n, R* sums) {
+  for (std::int64_t i = 0; i < n; ++i) sums[i] = sum(load(lanes + 16 * i));
 }
 
 /// The softmax over `count` rows of each pixel, in place; 0 from pixel n on.
@@ -197,13 +205,21 @@ void softmax_gradient_rows(const R* weights, R* rows, int count, std::int64_t st
   }
 }
 
-/// A rectangle of an image -> a row of a strip: value - origin. Writes up to 15 elements past it.
+/// Rows of an image -> rows of the strips of cells that lie side by side: value - origin.
 template <class R>
-void take_row(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, R origin,
-              R* to) {
-  const auto o = broadcast(origin);
-  for (std::int64_t y = 0; y < height; ++y, from += step, to += width) {
-    for (std::int64_t x = 0; x < width; x += 16) store(to + x, load_first(from + x, width - x) - o);
+void take_segments(const R* from, std::int64_t step, std::int64_t height,
+                   const Segment<R>* segments, int count) {
+  for (std::int64_t y = 0; y < height; ++y, from += step) {
+    const R* p = from;
+    for (int i = 0; i < count; ++i) {
+      const Segment<R>& s = segments[i];
+      const auto origin = broadcast(s.origin);
+      R* to = s.to + y * s.width;
+      for (std::int64_t x = 0; x < s.width; x += 16) {
+        store(to + x, load_first(p + x, s.width - x) - origin);
+      }
+      p += s.width;
+    }
   }
 }
 

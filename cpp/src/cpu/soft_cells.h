@@ -7,6 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "cpu/cell_grid.h"
@@ -27,16 +31,20 @@ inline const RowKernels<double>& row_kernels<double>() {
 }
 
 inline constexpr int kSoftCandidates = 9;
-inline constexpr std::int64_t kStripPixels = 512;
 inline constexpr std::int64_t kBlockPixels = 16;
+// What is computed of a strip stays in the first-level cache.
+inline constexpr std::int64_t kStripPixels = 9 * kBlockPixels;
+// The elements that a row of a strip may touch.
+inline constexpr std::int64_t kStripRow = kStripPixels + kBlockPixels;
 
 /// The superpixels that a cell's pixels belong to.
 struct SoftCandidates {
-  std::array<std::int64_t, kSoftCandidates> cell;
-  std::array<int, kSoftCandidates> slot;  // channel of the association
+  std::array<std::int64_t, kSoftCandidates> cell{};
+  std::array<int, kSoftCandidates> slot{};  // channel of the association
   int count = 0;
 
-  SoftCandidates(const CellGrid& grid, std::int64_t own) : cell{}, slot{} {
+  SoftCandidates() = default;
+  SoftCandidates(const CellGrid& grid, std::int64_t own) {
     grid.for_each_neighbor(own, [&](std::int64_t k, int s) {
       cell[count] = k;
       slot[count++] = s;
@@ -53,34 +61,40 @@ struct Strip {
   std::int64_t stride() const { return (size() + kBlockPixels - 1) / kBlockPixels * kBlockPixels; }
 };
 
-/// Calls f(strip) for strips of at most kStripPixels that make up a cell, in raster order.
-template <class F>
-void for_strips(const CellGrid::Box& box, F f) {
-  const std::int64_t width = std::min(box.side(2), kStripPixels);
-  const std::int64_t height = std::max<std::int64_t>(1, kStripPixels / box.side(2));
-  for (std::int64_t y = box.begin[1]; y < box.end[1]; y += height) {
-    for (std::int64_t x = box.begin[2]; x < box.end[2]; x += width) {
-      f(Strip{y, x, std::min(height, box.end[1] - y), std::min(width, box.end[2] - x)});
-    }
-  }
-}
+/// Cells side by side, whose rows are read in one go: short pieces of memory are expensive.
+struct CellGroup {
+  static constexpr std::int64_t kMostCells = 6;
+  std::int64_t image;
+  std::int64_t first_cell;
+  std::int64_t num_cells;
+};
 
-/// The elements that a row of a strip may touch, including those that take_row() writes past it.
-inline constexpr std::int64_t kStripRow = kStripPixels + kBlockPixels;
+/// The same strip of each cell of a group.
+struct GroupStrip {
+  std::array<Strip, CellGroup::kMostCells> of_cell;
+  std::int64_t num_cells;
+};
 
-/// Copies the planes [channels][H][W] of a strip to rows, less origin[channel].
+/// Copies the planes [channels][H][W] of strips to rows, cell i's to rows[i] less origins[i].
 template <class R>
-void take_strip(const R* planes, int channels, const CellGrid& grid, const Strip& strip,
-                const R* origin, R* rows) {
+void take_strips(const R* planes, int channels, const CellGrid& grid, const GroupStrip& strips,
+                 const R* const* origins, R* const* rows) {
   const std::int64_t width = grid.shape()[2];
-  const std::int64_t plane = grid.shape()[1] * width;
-  const std::int64_t n = strip.size();
-  const std::int64_t stride = strip.stride();
-  for (int c = 0; c < channels; ++c) {
-    R* row = rows + c * stride;
-    row_kernels<R>().take_row(planes + c * plane + strip.y * width + strip.x, width, strip.height,
-                              strip.width, origin != nullptr ? origin[c] : R{0}, row);
-    std::fill(row + n, row + stride, R{0});
+  const Strip& first = strips.of_cell[0];
+  const R* from = planes + first.y * width + first.x;
+  Segment<R> segments[CellGroup::kMostCells];
+  for (int c = 0; c < channels; ++c, from += grid.shape()[1] * width) {
+    for (std::int64_t i = 0; i < strips.num_cells; ++i) {
+      const Strip& strip = strips.of_cell[i];
+      segments[i] = {strip.width, origins != nullptr ? origins[i][c] : R{0},
+                     rows[i] + c * strip.stride()};
+    }
+    row_kernels<R>().take_segments(from, width, first.height, segments,
+                                   static_cast<int>(strips.num_cells));
+    for (std::int64_t i = 0; i < strips.num_cells; ++i) {
+      const Strip& strip = strips.of_cell[i];
+      std::fill(segments[i].to + strip.size(), segments[i].to + strip.stride(), R{0});
+    }
   }
 }
 
@@ -95,9 +109,39 @@ void put_strip(const R* rows, int channels, const CellGrid& grid, const Strip& s
   }
 }
 
-/// Cells of a batch of images. What a cell gives to its candidates it may add to their sums itself:
-/// cells are done in nine groups, in none of which two have a candidate in common. So the sums are
-/// made in the same order by any number of threads, at any place in the batch.
+/// What threads work in, made when first wanted and used again in the loops that follow.
+template <class Scratch>
+class ScratchPool {
+ public:
+  explicit ScratchPool(std::function<std::unique_ptr<Scratch>()> make) : make_(std::move(make)) {}
+
+  /// One that nobody else has, until what is returned is destroyed.
+  auto take() {
+    std::unique_ptr<Scratch> scratch;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        scratch = std::move(free_.back());
+        free_.pop_back();
+      }
+    }
+    if (scratch == nullptr) scratch = make_();
+    const auto give_back = [this](Scratch* used) {
+      const std::lock_guard lock(mutex_);
+      free_.emplace_back(used);
+    };
+    return std::unique_ptr<Scratch, decltype(give_back)>(scratch.release(), give_back);
+  }
+
+ private:
+  std::function<std::unique_ptr<Scratch>()> make_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Scratch>> free_;
+};
+
+/// Cells of a batch of images, in groups. What a cell gives to its candidates it may add to their
+/// sums itself: groups are done in turns, in none of which two groups have a candidate in common.
+/// So the sums are made in the same order by any number of threads, at any place in the batch.
 class SoftCells {
  public:
   SoftCells(std::int64_t batch, std::int64_t height, std::int64_t width, std::int64_t rows,
@@ -106,48 +150,94 @@ class SoftCells {
         batch_(batch),
         rows_(rows),
         columns_(columns),
+        in_group_(cells_in_group()),
+        groups_((columns + in_group_ - 1) / in_group_),
         num_threads_(num_threads) {}
 
   const CellGrid grid;
 
   std::int64_t num_cells() const { return rows_ * columns_; }
 
-  /// Calls f(image, cell, scratch) for all cells, in any order; every thread makes a Scratch by
-  /// make().
-  template <class Make, class F>
-  void for_all(Make make, F f) const {
-    run(batch_ * num_cells(), make,
-        [&](std::int64_t i, auto& scratch) { f(i / num_cells(), i % num_cells(), scratch); });
+  /// Calls f(group, scratch) for all groups, in any order; a thread has a scratch to itself.
+  template <class Scratch, class F>
+  void for_all(ScratchPool<Scratch>& scratches, F f) const {
+    run(
+        rows_, groups_, scratches,
+        [](std::int64_t row, std::int64_t i) {
+          return Place{row, i};
+        },
+        f);
   }
 
-  /// The same, group after group.
-  template <class Make, class F>
-  void for_groups(Make make, F f) const {
-    for (std::int64_t first_row = 0; first_row < std::min<std::int64_t>(3, rows_); ++first_row) {
-      for (std::int64_t first = 0; first < std::min<std::int64_t>(3, columns_); ++first) {
-        const std::int64_t rows = (rows_ - first_row + 2) / 3;
-        const std::int64_t columns = (columns_ - first + 2) / 3;
-        run(batch_ * rows * columns, make, [&](std::int64_t i, auto& scratch) {
-          const std::int64_t row = first_row + 3 * (i / columns % rows);
-          const std::int64_t column = first + 3 * (i % columns);
-          f(i / (rows * columns), row * columns_ + column, scratch);
-        });
+  /// The same, turn after turn.
+  template <class Scratch, class F>
+  void for_turns(ScratchPool<Scratch>& scratches, F f) const {
+    const std::int64_t columns = in_group_ > 1 ? 2 : 3;
+    for (std::int64_t turn = 0; turn < 3 * columns; ++turn) {
+      const std::int64_t first_row = turn / columns;
+      const std::int64_t first = turn % columns;
+      run((rows_ - first_row + 2) / 3, (groups_ - first + columns - 1) / columns, scratches,
+          [&](std::int64_t row, std::int64_t i) {
+            return Place{first_row + 3 * row, first + columns * i};
+          },
+          f);
+    }
+  }
+
+  /// Calls f(strips) for strips of at most kStripPixels that make up the cells of a group, in
+  /// raster order.
+  template <class F>
+  void for_strips(const CellGroup& group, F f) const {
+    GroupStrip strips{};
+    strips.num_cells = group.num_cells;
+    const CellGrid::Box first = grid.box(group.first_cell);
+    const std::int64_t longest = grid.longest_side(2);
+    const std::int64_t height = std::max<std::int64_t>(1, kStripPixels / longest);
+    for (std::int64_t y = first.begin[1]; y < first.end[1]; y += height) {
+      for (std::int64_t x = 0; x < longest; x += kStripPixels) {  // once, but in a group of one
+        for (std::int64_t i = 0; i < group.num_cells; ++i) {
+          const CellGrid::Box box = grid.box(group.first_cell + i);
+          strips.of_cell[i] = {y, box.begin[2] + x, std::min(height, first.end[1] - y),
+                               std::min(kStripPixels, box.side(2) - x)};
+        }
+        if (strips.of_cell[0].width > 0) f(strips);
       }
     }
   }
 
  private:
-  template <class Make, class F>
-  void run(std::int64_t n, Make make, F f) const {
-    parallel_for(n, 1, num_threads_, [&](std::int64_t begin, std::int64_t end) {
-      auto&& scratch = make();
-      for (std::int64_t i = begin; i < end; ++i) f(i, scratch);
-    });
+  struct Place {
+    std::int64_t row, group;
+  };
+
+  /// As many as leave work for threads; one where a row of a cell is more than a strip.
+  std::int64_t cells_in_group() const {
+    if (grid.longest_side(2) > kStripPixels) return 1;
+    return std::clamp<std::int64_t>(columns_ / 4, 1, CellGroup::kMostCells);
+  }
+
+  template <class Scratch, class At, class F>
+  void run(std::int64_t rows, std::int64_t groups, ScratchPool<Scratch>& scratches, At at,
+           F f) const {
+    if (rows <= 0 || groups <= 0) return;
+    parallel_for(batch_ * rows * groups, 1, num_threads_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   const auto scratch = scratches.take();
+                   for (std::int64_t i = begin; i < end; ++i) {
+                     const Place place = at(i / groups % rows, i % groups);
+                     const std::int64_t first = place.group * in_group_;
+                     f(CellGroup{i / (rows * groups), place.row * columns_ + first,
+                                 std::min(in_group_, columns_ - first)},
+                       *scratch);
+                   }
+                 });
   }
 
   std::int64_t batch_;
   std::int64_t rows_;
   std::int64_t columns_;
+  std::int64_t in_group_;
+  std::int64_t groups_;  // in a row
   int num_threads_;
 };
 

@@ -8,7 +8,7 @@
 #include "cpu/soft_slic.h"
 
 #include <algorithm>
-#include <cmath>
+#include <memory>
 #include <vector>
 
 #include "cpu/buffer.h"
@@ -17,29 +17,41 @@
 namespace superpix::cpu {
 namespace {
 
-/// The memory that a thread works in.
+/// What a thread knows of one cell of a group.
+template <class R>
+struct CellScratch {
+  explicit CellScratch(int channels)
+      : origin(static_cast<std::size_t>(channels)),
+        coefficients(static_cast<std::size_t>(kSoftCandidates * channels)),
+        gradient_coefficients(coefficients.size()),
+        features(channels * kStripRow),
+        sums(kSoftCandidates * (channels + 1) * kBlockPixels) {}
+
+  SoftCandidates candidates;
+  std::vector<R> origin;                 // that features and centres are measured from
+  std::vector<R> coefficients;           // [channels][candidates], for scores
+  std::vector<R> gradient_coefficients;  // [channels][candidates], for gradients of associations
+  R biases[kSoftCandidates];
+  R gradient_biases[kSoftCandidates];
+  Buffer<R> features;  // [channels][pixels] of a strip
+  Buffer<R> sums;      // [candidates][channels + 1][16]
+};
+
 template <class R>
 struct Scratch {
   explicit Scratch(int channels)
-      : features(channels * kStripRow),
-        weights(2 * kSoftCandidates * kStripRow),
+      : weights(2 * kSoftCandidates * kStripRow),
         gradient(channels * kStripRow),
-        sums(static_cast<std::size_t>(kSoftCandidates * (channels + 1))),
-        coefficients(static_cast<std::size_t>(kSoftCandidates * channels)),
-        gradient_coefficients(coefficients.size()),
-        back_coefficients(2 * coefficients.size()),
-        origin(static_cast<std::size_t>(channels)) {}
+        totals(static_cast<std::size_t>(kSoftCandidates * (channels + 1))),
+        back_coefficients(static_cast<std::size_t>(2 * kSoftCandidates * channels)) {
+    for (std::int64_t i = 0; i < CellGroup::kMostCells; ++i) cells.emplace_back(channels);
+  }
 
-  Buffer<R> features;  // [channels][pixels]
+  std::vector<CellScratch<R>> cells;
   Buffer<R> weights;   // [candidates][pixels] associations, and as many of their gradients
   Buffer<R> gradient;  // [channels][pixels] of features
-  std::vector<R> sums;
-  std::vector<R> coefficients;           // [channels][candidates], for scores
-  std::vector<R> gradient_coefficients;  // [channels][candidates], for gradients of associations
-  std::vector<R> back_coefficients;      // [2 * candidates][channels], for those of features
-  std::vector<R> origin;
-  R biases[kSoftCandidates];
-  R gradient_biases[kSoftCandidates];
+  std::vector<R> totals;
+  std::vector<R> back_coefficients;  // [2 * candidates][channels], for gradients of features
 };
 
 /// What forward and backward share.
@@ -48,7 +60,9 @@ class SoftSlic {
  public:
   SoftSlic(std::int64_t batch, std::int64_t channels, std::int64_t height, std::int64_t width,
            const R* features, const SoftSlicParams& params, int num_threads)
-      : cells_(batch, height, width, params.rows, params.columns, num_threads),
+      : cells_(batch, height, width, params.rows, params.columns,
+               batch * channels * height * width < kLeastForThreads ? 1 : num_threads),
+        scratches_([channels] { return std::make_unique<Scratch<R>>(static_cast<int>(channels)); }),
         batch_(batch),
         channels_(static_cast<int>(channels)),
         num_cells_(cells_.num_cells()),
@@ -57,10 +71,6 @@ class SoftSlic {
         scale_(static_cast<R>(1.0 / params.temperature)) {}
 
  protected:
-  auto scratch() const {
-    return [channels = channels_] { return Scratch<R>(channels); };
-  }
-
   /// Elements of the history for one iteration.
   std::int64_t step() const { return batch_ * num_cells_ * (channels_ + 1); }
 
@@ -70,42 +80,75 @@ class SoftSlic {
     return history + iteration * step() + image * num_cells_ * (channels_ + 1);
   }
 
-  const R* features_of(std::int64_t image) const { return features_ + image * image_; }
-
   /// Prepares scores: 2 x.c - |c|^2 over the temperature, x and c being features and centres less
   /// the origin.
-  void load_candidates(const R* centers, const SoftCandidates& candidates,
-                       Scratch<R>& scratch) const {
+  void load_candidates(const R* centers, CellScratch<R>& s) const {
+    const SoftCandidates& candidates = s.candidates;
     for (int j = 0; j < candidates.count; ++j) {
       const R* center = centers + candidates.cell[j] * (channels_ + 1);
       R square = 0;
       for (int c = 0; c < channels_; ++c) {
-        const R d = center[c] - scratch.origin[c];
+        const R d = center[c] - s.origin[c];
         square += d * d;
-        scratch.coefficients[c * candidates.count + j] = 2 * scale_ * d;
+        s.coefficients[c * candidates.count + j] = 2 * scale_ * d;
       }
-      scratch.biases[j] = -scale_ * square;
+      s.biases[j] = -scale_ * square;
     }
   }
 
-  /// Makes scratch.weights the associations of a strip whose features are there.
-  void associate(const Strip& strip, int candidates, Scratch<R>& scratch) const {
-    rows_.mix_rows({scratch.features.data(), scratch.coefficients.data(), scratch.biases,
-                    scratch.weights.data(), channels_, candidates, strip.stride()});
-    rows_.softmax_rows(scratch.weights.data(), candidates, strip.stride(), strip.size());
+  /// Makes `weights` the associations of a strip whose features are there.
+  void associate(const Strip& strip, const CellScratch<R>& s, R* weights) const {
+    rows_.mix_rows({s.features.data(), s.coefficients.data(), s.biases, weights, channels_,
+                    s.candidates.count, strip.stride()});
+    rows_.softmax_rows(weights, s.candidates.count, strip.stride(), strip.size());
   }
 
-  void take_origin(const R* center, Scratch<R>& scratch) const {
-    std::copy_n(center, channels_, scratch.origin.data());
+  /// Sets the candidates of the cells of a group, and their own centre as the origin.
+  void start_group(const CellGroup& group, const R* centers, Scratch<R>& s) const {
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      const std::int64_t cell = group.first_cell + i;
+      s.cells[i].candidates = SoftCandidates(cells_.grid, cell);
+      std::copy_n(centers + cell * (channels_ + 1), channels_, s.cells[i].origin.data());
+      std::fill(s.cells[i].sums.begin(), s.cells[i].sums.end(), R{0});
+    }
   }
 
-  void take_features(std::int64_t image, const Strip& strip, Scratch<R>& scratch) const {
-    take_strip(features_of(image), channels_, cells_.grid, strip, scratch.origin.data(),
-               scratch.features.data());
+  void take_features(const CellGroup& group, const GroupStrip& strips, Scratch<R>& s) const {
+    const R* origins[CellGroup::kMostCells];
+    R* rows[CellGroup::kMostCells];
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      origins[i] = s.cells[i].origin.data();
+      rows[i] = s.cells[i].features.data();
+    }
+    take_strips(features_ + group.image * image_, channels_, cells_.grid, strips, origins, rows);
   }
+
+  /// Calls f(cell of the scratch, its strip) for the strips of a group, with the features.
+  template <class F>
+  void for_strips(const CellGroup& group, Scratch<R>& s, F f) const {
+    cells_.for_strips(group, [&](const GroupStrip& strips) {
+      take_features(group, strips, s);
+      for (std::int64_t i = 0; i < group.num_cells; ++i) f(s.cells[i], strips.of_cell[i]);
+    });
+  }
+
+  void add_sums(const Strip& strip, const R* weights, int count, CellScratch<R>& s) const {
+    rows_.sum_products(
+        {weights, s.features.data(), s.sums.data(), count, channels_, strip.stride()});
+  }
+
+  /// The sums of add_sums() [candidates][channels + 1].
+  const R* total(const CellScratch<R>& s, Scratch<R>& scratch) const {
+    rows_.add_lanes(s.sums.data(), s.candidates.count * (channels_ + 1), scratch.totals.data());
+    return scratch.totals.data();
+  }
+
+  // With fewer elements than these, one thread is done before another has begun.
+  static constexpr std::int64_t kLeastForThreads = 1 << 15;
 
   const RowKernels<R>& rows_ = row_kernels<R>();
   SoftCells cells_;
+  ScratchPool<Scratch<R>> scratches_;
   std::int64_t batch_;
   int channels_;
   std::int64_t num_cells_;
@@ -127,9 +170,16 @@ class Forward : SoftSlic<R> {
     if (args_.initial_centers != nullptr) {
       copy_initial();
     } else {
-      take_means();
+      this->cells_.for_all(this->scratches_,
+                           [&](const CellGroup& group, Scratch<R>& s) { take_means(group, s); });
     }
-    for (int t = 1; t <= num_iter_; ++t) iterate(t);
+    for (int t = 1; t <= num_iter_; ++t) {
+      R* now = args_.history + t * this->step();
+      std::fill_n(now, this->step(), R{0});
+      this->cells_.for_turns(
+          this->scratches_, [&](const CellGroup& group, Scratch<R>& s) { add_group(group, t, s); });
+      normalize(t);
+    }
     write_centers();
   }
 
@@ -145,75 +195,64 @@ class Forward : SoftSlic<R> {
     }
   }
 
-  void take_means() {
-    this->cells_.for_all(
-        this->scratch(), [&](std::int64_t image, std::int64_t cell, Scratch<R>& s) {
-          const CellGrid::Box box = this->cells_.grid.box(cell);
-          // Sums of what pixels have beyond the first one, which are small.
-          const Strip first{box.begin[1], box.begin[2], 1, 1};
-          std::fill(s.origin.begin(), s.origin.end(), R{0});
-          this->take_features(image, first, s);
-          for (int c = 0; c < this->channels_; ++c) {
-            s.origin[c] = s.features[c * first.stride()];
-          }
-          std::fill(s.sums.begin(), s.sums.end(), R{0});
-          for_strips(box, [&](const Strip& strip) {
-            this->take_features(image, strip, s);
-            std::fill_n(s.weights.data(), strip.size(), R{1});
-            std::fill_n(s.weights.data() + strip.size(), strip.stride() - strip.size(), R{0});
-            this->rows_.sum_products({s.weights.data(), s.features.data(), s.sums.data(), 1,
-                                      this->channels_, strip.stride()});
-          });
-          R* center = this->centers_of(args_.history, 0, image) + cell * (this->channels_ + 1);
-          for (int c = 0; c < this->channels_; ++c) {
-            center[c] = s.origin[c] + s.sums[c] / static_cast<R>(box.size());
-          }
-          center[this->channels_] = 0;
-        });
-  }
-
-  void iterate(int t) {
-    R* now = args_.history + t * this->step();
-    std::fill_n(now, this->step(), R{0});
-    R* association = t == num_iter_ ? args_.association : nullptr;
-    this->cells_.for_groups(this->scratch(),
-                            [&](std::int64_t image, std::int64_t cell, Scratch<R>& s) {
-                              visit(image, cell, t, association, s);
-                            });
-    normalize(t);
-  }
-
-  /// Associates the pixels of a cell and adds what they give to their candidates.
-  void visit(std::int64_t image, std::int64_t cell, int t, R* association, Scratch<R>& s) {
-    const int fields = this->channels_ + 1;
-    const SoftCandidates candidates(this->cells_.grid, cell);
-    const R* before = this->centers_of(args_.history, t - 1, image);
-    R* now = this->centers_of(args_.history, t, image);
-    this->take_origin(before + cell * fields, s);
-    this->load_candidates(before, candidates, s);
-    std::fill(s.sums.begin(), s.sums.end(), R{0});
-    for_strips(this->cells_.grid.box(cell), [&](const Strip& strip) {
-      this->take_features(image, strip, s);
-      this->associate(strip, candidates.count, s);
-      if (association != nullptr) write_association(image, candidates, strip, s);
-      this->rows_.sum_products({s.weights.data(), s.features.data(), s.sums.data(),
-                                candidates.count, this->channels_, strip.stride()});
+  /// Sums up what pixels have beyond the first one of their cell, which is small.
+  void take_means(const CellGroup& group, Scratch<R>& s) {
+    const CellGrid& grid = this->cells_.grid;
+    const std::int64_t plane = grid.num_pixels();
+    R* centers = this->centers_of(args_.history, 0, group.image);
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      const CellGrid::Box box = grid.box(group.first_cell + i);
+      const R* first = this->features_ + group.image * this->image_ +
+                       box.begin[1] * grid.shape()[2] + box.begin[2];
+      R* center = centers + (group.first_cell + i) * (this->channels_ + 1);
+      for (int c = 0; c < this->channels_; ++c) center[c] = first[c * plane];
+    }
+    this->start_group(group, centers, s);
+    this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
+      std::fill_n(s.weights.data(), strip.size(), R{1});
+      std::fill_n(s.weights.data() + strip.size(), strip.stride() - strip.size(), R{0});
+      this->add_sums(strip, s.weights.data(), 1, cell);
     });
-    for (int j = 0; j < candidates.count; ++j) {
-      R* to = now + candidates.cell[j] * fields;
-      const R* sums = &s.sums[j * fields];
-      const R weight = sums[this->channels_];
-      for (int c = 0; c < this->channels_; ++c) to[c] += sums[c] + weight * s.origin[c];
-      to[this->channels_] += weight;
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      const R* sums = this->total(s.cells[i], s);
+      R* center = centers + (group.first_cell + i) * (this->channels_ + 1);
+      for (int c = 0; c < this->channels_; ++c) center[c] += sums[c] / sums[this->channels_];
+      center[this->channels_] = 0;
+    }
+  }
+
+  /// Associates the pixels of a group of cells and adds what they give to their candidates.
+  void add_group(const CellGroup& group, int t, Scratch<R>& s) {
+    const int fields = this->channels_ + 1;
+    const R* before = this->centers_of(args_.history, t - 1, group.image);
+    R* now = this->centers_of(args_.history, t, group.image);
+    this->start_group(group, before, s);
+    for (std::int64_t i = 0; i < group.num_cells; ++i) this->load_candidates(before, s.cells[i]);
+    const bool writes = t == num_iter_ && args_.association != nullptr;
+    this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
+      this->associate(strip, cell, s.weights.data());
+      if (writes) write_association(group.image, cell.candidates, strip, s);
+      this->add_sums(strip, s.weights.data(), cell.candidates.count, cell);
+    });
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      const CellScratch<R>& cell = s.cells[i];
+      const R* sums = this->total(cell, s);
+      for (int j = 0; j < cell.candidates.count; ++j, sums += fields) {
+        R* to = now + cell.candidates.cell[j] * fields;
+        const R weight = sums[this->channels_];
+        for (int c = 0; c < this->channels_; ++c) to[c] += sums[c] + weight * cell.origin[c];
+        to[this->channels_] += weight;
+      }
     }
   }
 
   void write_association(std::int64_t image, const SoftCandidates& candidates, const Strip& strip,
                          Scratch<R>& s) {
-    const std::int64_t plane = this->cells_.grid.num_pixels();
+    const CellGrid& grid = this->cells_.grid;
+    const std::int64_t plane = grid.num_pixels();
     R* planes = args_.association + image * kSoftCandidates * plane;
     for (int j = 0; j < candidates.count; ++j) {
-      put_strip(s.weights.data() + j * strip.stride(), 1, this->cells_.grid, strip,
+      put_strip(s.weights.data() + j * strip.stride(), 1, grid, strip,
                 planes + candidates.slot[j] * plane);
     }
     if (candidates.count == kSoftCandidates) return;
@@ -222,7 +261,7 @@ class Forward : SoftSlic<R> {
     for (int slot = 0; slot < kSoftCandidates; ++slot) {
       const auto end = candidates.slot.begin() + candidates.count;
       if (std::find(candidates.slot.begin(), end, slot) != end) continue;
-      put_strip(zeros, 1, this->cells_.grid, strip, planes + slot * plane);
+      put_strip(zeros, 1, grid, strip, planes + slot * plane);
     }
   }
 
@@ -237,7 +276,8 @@ class Forward : SoftSlic<R> {
         if (weight < static_cast<R>(kLeastSoftWeight)) {
           std::copy_n(before, channels, now);
         } else {
-          for (int c = 0; c < channels; ++c) now[c] /= weight;
+          const R scale = R{1} / weight;
+          for (int c = 0; c < channels; ++c) now[c] *= scale;
         }
         before += channels + 1;
         now += channels + 1;
@@ -274,66 +314,60 @@ class Backward : SoftSlic<R> {
         args_(args),
         num_iter_(params.num_iter),
         first_(params.grad_iter == 0 ? 1 : std::max(1, params.num_iter - params.grad_iter + 1)),
-        means_(args.batch * this->num_cells_ * args.channels),
-        next_(means_.size()),
-        scaled_((num_iter_ - first_ + 1) * means_.size()) {}
+        step_(args.batch * this->num_cells_ * args.channels),
+        gradients_((num_iter_ - first_ + 2) * step_) {}
 
   void run() {
     load_centers();
     for (int t = num_iter_; t >= first_; --t) {
       scale_gradients(t);
-      this->cells_.for_groups(this->scratch(),
-                              [&](std::int64_t image, std::int64_t cell, Scratch<R>& s) {
-                                add_center_gradients(image, cell, t, s);
-                              });
-      std::swap(means_, next_);
+      this->cells_.for_turns(this->scratches_, [&](const CellGroup& group, Scratch<R>& s) {
+        add_center_gradients(group, t, s);
+      });
     }
-    // Now of the centres before iteration first_.
-    if (first_ > 1) std::fill(means_.begin(), means_.end(), R{0});
+    // Those of the centres that the first iteration started from.
+    if (first_ > 1) std::fill_n(gradients_.data(), step_, R{0});
     if (args_.initial_out != nullptr) write_initial();
-    this->cells_.for_all(this->scratch(),
-                         [&](std::int64_t image, std::int64_t cell, Scratch<R>& s) {
-                           write_feature_gradients(image, cell, s);
-                         });
+    this->cells_.for_all(this->scratches_, [&](const CellGroup& group, Scratch<R>& s) {
+      write_feature_gradients(group, s);
+    });
   }
 
  private:
-  /// [cells][channels] of an image.
-  R* of_image(Buffer<R>& buffer, std::int64_t image) const {
-    return buffer.data() + image * this->num_cells_ * this->channels_;
-  }
-  R* scaled_of(int t, std::int64_t image) {
-    return of_image(scaled_, image) + (t - first_) * means_.size();
+  /// G of iteration t, or h once scaled, [cells][channels] of an image. t is from first_ - 1 on.
+  R* gradients_of(int t, std::int64_t image) {
+    return gradients_.data() + (t - first_ + 1) * step_ +
+           image * this->num_cells_ * this->channels_;
   }
 
   void load_centers() {
-    if (args_.centers == nullptr) {
-      std::fill(means_.begin(), means_.end(), R{0});
-      return;
-    }
     for (std::int64_t image = 0; image < this->batch_; ++image) {
+      R* to = gradients_of(num_iter_, image);
+      if (args_.centers == nullptr) {
+        std::fill_n(to, this->num_cells_ * this->channels_, R{0});
+        continue;
+      }
       const R* from = args_.centers + image * this->channels_ * this->num_cells_;
-      R* to = of_image(means_, image);
       for (std::int64_t k = 0; k < this->num_cells_; ++k) {
         for (int c = 0; c < this->channels_; ++c) *to++ = from[c * this->num_cells_ + k];
       }
     }
   }
 
-  /// G -> h, and what centres that kept their place hand on.
+  /// G -> h. What centres that kept their place got is handed on to the iteration before.
   void scale_gradients(int t) {
     const int channels = this->channels_;
     for (std::int64_t image = 0; image < this->batch_; ++image) {
       const R* centers = this->centers_of(args_.history, t, image);
-      const R* gradient = of_image(means_, image);
-      R* scaled = scaled_of(t, image);
-      R* next = of_image(next_, image);
+      R* gradient = gradients_of(t, image);
+      R* before = gradients_of(t - 1, image);
       for (std::int64_t k = 0; k < this->num_cells_; ++k) {
         const R weight = centers[k * (channels + 1) + channels];
         const bool kept = weight < static_cast<R>(kLeastSoftWeight);
+        const R scale = kept ? R{0} : R{1} / weight;
         for (std::int64_t i = k * channels; i < (k + 1) * channels; ++i) {
-          scaled[i] = kept ? R{0} : gradient[i] / weight;
-          next[i] = kept ? gradient[i] : R{0};
+          before[i] = kept ? gradient[i] : R{0};
+          gradient[i] *= scale;
         }
       }
     }
@@ -341,111 +375,123 @@ class Backward : SoftSlic<R> {
 
   /// Prepares what associations and their gradients of iteration t are made of, the origin being
   /// given.
-  void load(std::int64_t image, const SoftCandidates& candidates, int t, Scratch<R>& s) {
+  void load(std::int64_t image, int t, CellScratch<R>& s) {
     const int channels = this->channels_;
-    this->load_candidates(this->centers_of(args_.history, t - 1, image), candidates, s);
+    this->load_candidates(this->centers_of(args_.history, t - 1, image), s);
     const R* now = this->centers_of(args_.history, t, image);
-    const R* scaled = scaled_of(t, image);
-    for (int j = 0; j < candidates.count; ++j) {
-      const R* h = scaled + candidates.cell[j] * channels;
-      const R* center = now + candidates.cell[j] * (channels + 1);
+    const R* scaled = gradients_of(t, image);
+    for (int j = 0; j < s.candidates.count; ++j) {
+      const R* h = scaled + s.candidates.cell[j] * channels;
+      const R* center = now + s.candidates.cell[j] * (channels + 1);
       R product = 0;
       for (int c = 0; c < channels; ++c) {
         product += h[c] * (center[c] - s.origin[c]);
-        s.gradient_coefficients[c * candidates.count + j] = h[c];
+        s.gradient_coefficients[c * s.candidates.count + j] = h[c];
       }
       s.gradient_biases[j] = -product;
     }
   }
 
-  R* association_gradients(const Strip& strip, int candidates, Scratch<R>& s) const {
-    return s.weights.data() + candidates * strip.stride();
-  }
-
-  /// From the features of a strip to A and b.
-  void differentiate(std::int64_t image, const SoftCandidates& candidates, const Strip& strip,
-                     int t, Scratch<R>& s) {
-    this->associate(strip, candidates.count, s);
-    R* b = association_gradients(strip, candidates.count, s);
+  /// From the features of a strip to A, in scratch.weights; returns b, which follows it.
+  R* differentiate(std::int64_t image, const Strip& strip, int t, const CellScratch<R>& cell,
+                   Scratch<R>& s) {
+    const int count = cell.candidates.count;
+    R* weights = s.weights.data();
+    R* b = weights + count * strip.stride();
+    this->associate(strip, cell, weights);
     const bool from_outside = t == num_iter_ && args_.association != nullptr;
-    if (from_outside) {
-      const std::int64_t plane = this->cells_.grid.num_pixels();
-      const R* planes = args_.association + image * kSoftCandidates * plane;
-      for (int j = 0; j < candidates.count; ++j) {
-        take_strip<R>(planes + candidates.slot[j] * plane, 1, this->cells_.grid, strip, nullptr,
-                      b + j * strip.stride());
-        R* row = b + j * strip.stride();
-        for (std::int64_t i = 0; i < strip.stride(); ++i) row[i] += s.gradient_biases[j];
-      }
-    }
-    this->rows_.mix_rows({s.features.data(), s.gradient_coefficients.data(),
-                          from_outside ? nullptr : s.gradient_biases, b, this->channels_,
-                          candidates.count, strip.stride()});
-    this->rows_.softmax_gradient_rows(s.weights.data(), b, candidates.count, strip.stride());
+    if (from_outside) take_association_gradients(image, strip, cell, b);
+    this->rows_.mix_rows({cell.features.data(), cell.gradient_coefficients.data(),
+                          from_outside ? nullptr : cell.gradient_biases, b, this->channels_, count,
+                          strip.stride()});
+    this->rows_.softmax_gradient_rows(weights, b, count, strip.stride());
+    return b;
   }
 
-  /// Adds what a cell has of dL/dS^(t-1).
-  void add_center_gradients(std::int64_t image, std::int64_t cell, int t, Scratch<R>& s) {
+  /// Makes the rows E_pi and what u_pi has that does not depend on the pixel.
+  void take_association_gradients(std::int64_t image, const Strip& strip,
+                                  const CellScratch<R>& cell, R* rows) {
+    const std::int64_t plane = this->cells_.grid.num_pixels();
+    const R* planes = args_.association + image * kSoftCandidates * plane;
+    GroupStrip strips{};
+    strips.of_cell[0] = strip;
+    strips.num_cells = 1;
+    for (int j = 0; j < cell.candidates.count; ++j) {
+      const R origin = -cell.gradient_biases[j];
+      const R* origins[] = {&origin};
+      R* row[] = {rows + j * strip.stride()};
+      take_strips(planes + cell.candidates.slot[j] * plane, 1, this->cells_.grid, strips, origins,
+                  row);
+    }
+  }
+
+  /// Adds what a group of cells has of dL/dS^(t-1).
+  void add_center_gradients(const CellGroup& group, int t, Scratch<R>& s) {
     const int channels = this->channels_;
-    const SoftCandidates candidates(this->cells_.grid, cell);
-    const R* before = this->centers_of(args_.history, t - 1, image);
-    this->take_origin(before + cell * (channels + 1), s);
-    load(image, candidates, t, s);
-    std::fill(s.sums.begin(), s.sums.end(), R{0});
-    for_strips(this->cells_.grid.box(cell), [&](const Strip& strip) {
-      this->take_features(image, strip, s);
-      differentiate(image, candidates, strip, t, s);
-      this->rows_.sum_products({association_gradients(strip, candidates.count, s),
-                                s.features.data(), s.sums.data(), candidates.count, channels,
-                                strip.stride()});
+    const R* before = this->centers_of(args_.history, t - 1, group.image);
+    this->start_group(group, before, s);
+    for (std::int64_t i = 0; i < group.num_cells; ++i) load(group.image, t, s.cells[i]);
+    this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
+      const R* b = differentiate(group.image, strip, t, cell, s);
+      this->add_sums(strip, b, cell.candidates.count, cell);
     });
-    R* next = of_image(next_, image);
-    for (int j = 0; j < candidates.count; ++j) {
-      const R* sums = &s.sums[j * (channels + 1)];
-      const R* center = before + candidates.cell[j] * (channels + 1);
-      R* to = next + candidates.cell[j] * channels;
-      for (int c = 0; c < channels; ++c) {
-        to[c] += 2 * this->scale_ * (sums[c] - (center[c] - s.origin[c]) * sums[channels]);
+    R* gradients = gradients_of(t - 1, group.image);
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      const CellScratch<R>& cell = s.cells[i];
+      const R* sums = this->total(cell, s);
+      for (int j = 0; j < cell.candidates.count; ++j, sums += channels + 1) {
+        const R* center = before + cell.candidates.cell[j] * (channels + 1);
+        R* to = gradients + cell.candidates.cell[j] * channels;
+        for (int c = 0; c < channels; ++c) {
+          to[c] += 2 * this->scale_ * (sums[c] - (center[c] - cell.origin[c]) * sums[channels]);
+        }
       }
     }
   }
 
-  /// Writes dL/dF of a cell, the sum over all iterations.
-  void write_feature_gradients(std::int64_t image, std::int64_t cell, Scratch<R>& s) {
+  /// Writes dL/dF of a group of cells, the sum over all iterations.
+  void write_feature_gradients(const CellGroup& group, Scratch<R>& s) {
     const int channels = this->channels_;
-    const SoftCandidates candidates(this->cells_.grid, cell);
-    const CellGrid::Box box = this->cells_.grid.box(cell);
-    this->take_origin(this->centers_of(args_.history, num_iter_ - 1, image) + cell * (channels + 1),
-                      s);
-    const R* initial = of_image(means_, image) + cell * channels;
-    const R share = args_.initial_out != nullptr ? R{0} : R{1} / static_cast<R>(box.size());
-    for_strips(box, [&](const Strip& strip) {
-      this->take_features(image, strip, s);
+    const CellGrid& grid = this->cells_.grid;
+    const R* initial = gradients_of(first_ - 1, group.image);
+    this->start_group(group, this->centers_of(args_.history, num_iter_ - 1, group.image), s);
+    std::int64_t cell_index = group.first_cell;
+    this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
+      const std::int64_t own = group.first_cell + (cell_index - group.first_cell) % group.num_cells;
+      ++cell_index;
+      const std::int64_t size = grid.box(own).size();
+      const R share = args_.initial_out != nullptr ? R{0} : R{1} / static_cast<R>(size);
       for (int c = 0; c < channels; ++c) {
-        std::fill_n(s.gradient.data() + c * strip.stride(), strip.stride(), share * initial[c]);
+        std::fill_n(s.gradient.data() + c * strip.stride(), strip.stride(),
+                    share * initial[own * channels + c]);
       }
       for (int t = num_iter_; t >= first_; --t) {
-        load(image, candidates, t, s);
-        differentiate(image, candidates, strip, t, s);
-        for (int j = 0; j < candidates.count; ++j) {
-          for (int c = 0; c < channels; ++c) {
-            s.back_coefficients[j * channels + c] =
-                s.gradient_coefficients[c * candidates.count + j];
-            s.back_coefficients[(candidates.count + j) * channels + c] =
-                s.coefficients[c * candidates.count + j];
-          }
-        }
-        this->rows_.mix_rows({s.weights.data(), s.back_coefficients.data(), nullptr,
-                              s.gradient.data(), 2 * candidates.count, channels, strip.stride()});
+        load(group.image, t, cell);
+        differentiate(group.image, strip, t, cell, s);
+        add_feature_gradients(strip, cell, s);
       }
-      put_strip(s.gradient.data(), channels, this->cells_.grid, strip,
-                args_.features_out + image * this->image_);
+      put_strip(s.gradient.data(), channels, grid, strip,
+                args_.features_out + group.image * this->image_);
     });
+  }
+
+  /// From A and b to what one iteration adds to dL/dF.
+  void add_feature_gradients(const Strip& strip, const CellScratch<R>& cell, Scratch<R>& s) {
+    const int channels = this->channels_;
+    const int count = cell.candidates.count;
+    R* to = s.back_coefficients.data();
+    for (const std::vector<R>* from : {&cell.gradient_coefficients, &cell.coefficients}) {
+      for (int j = 0; j < count; ++j) {
+        for (int c = 0; c < channels; ++c) *to++ = (*from)[c * count + j];
+      }
+    }
+    this->rows_.mix_rows({s.weights.data(), s.back_coefficients.data(), nullptr, s.gradient.data(),
+                          2 * count, channels, strip.stride()});
   }
 
   void write_initial() {
     for (std::int64_t image = 0; image < this->batch_; ++image) {
-      const R* from = of_image(means_, image);
+      const R* from = gradients_of(first_ - 1, image);
       R* to = args_.initial_out + image * this->channels_ * this->num_cells_;
       for (std::int64_t k = 0; k < this->num_cells_; ++k) {
         for (int c = 0; c < this->channels_; ++c) to[c * this->num_cells_ + k] = *from++;
@@ -455,10 +501,9 @@ class Backward : SoftSlic<R> {
 
   const SoftSlicGradients<R>& args_;
   int num_iter_;
-  int first_;         // the first iteration that gradients go back through
-  Buffer<R> means_;   // [batch][cells][channels] dL/dS^t
-  Buffer<R> next_;    // the same of t - 1
-  Buffer<R> scaled_;  // [iterations][batch][cells][channels] h
+  int first_;            // the first iteration that gradients go back through
+  std::int64_t step_;    // elements of the gradients of one iteration
+  Buffer<R> gradients_;  // [iterations + 1][batch][cells][channels]
 };
 
 }  // namespace
