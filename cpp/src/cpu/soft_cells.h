@@ -15,6 +15,7 @@
 
 #include "cpu/cell_grid.h"
 #include "cpu/kernels.h"
+#include "cpu/prefetch.h"
 #include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
@@ -73,6 +74,7 @@ struct CellGroup {
 struct GroupStrip {
   std::array<Strip, CellGroup::kMostCells> of_cell;
   std::int64_t num_cells;
+  std::int64_t next_end;  // where the rows of the next strip end
 };
 
 /// Copies the planes [channels][H][W] of strips to rows, cell i's to rows[i] less origins[i].
@@ -94,6 +96,23 @@ void take_strips(const R* planes, int channels, const CellGrid& grid, const Grou
     for (std::int64_t i = 0; i < strips.num_cells; ++i) {
       const Strip& strip = strips.of_cell[i];
       std::fill(segments[i].to + strip.size(), segments[i].to + strip.stride(), R{0});
+    }
+  }
+}
+
+/// Asks for the strips that follow these in their group, for some of the channels.
+template <class R>
+void prefetch_next(const R* planes, int first_channel, int last_channel, const CellGrid& grid,
+                   const GroupStrip& strips) {
+  constexpr std::int64_t kLine = 64 / sizeof(R);
+  const std::int64_t width = grid.shape()[2];
+  const Strip& first = strips.of_cell[0];
+  const Strip& last = strips.of_cell[strips.num_cells - 1];
+  const std::int64_t end = last.x + last.width;
+  for (int c = first_channel; c < last_channel; ++c) {
+    const R* plane = planes + c * grid.shape()[1] * width;
+    for (std::int64_t y = first.y + first.height; y < strips.next_end; ++y) {
+      for (std::int64_t x = first.x; x < end; x += kLine) prefetch(plane + y * width + x);
     }
   }
 }
@@ -194,6 +213,7 @@ class SoftCells {
     const std::int64_t longest = grid.longest_side(2);
     const std::int64_t height = std::max<std::int64_t>(1, kStripPixels / longest);
     for (std::int64_t y = first.begin[1]; y < first.end[1]; y += height) {
+      strips.next_end = std::min(y + 2 * height, first.end[1]);
       for (std::int64_t x = 0; x < longest; x += kStripPixels) {  // once, but in a group of one
         for (std::int64_t i = 0; i < group.num_cells; ++i) {
           const CellGrid::Box box = grid.box(group.first_cell + i);
@@ -213,7 +233,7 @@ class SoftCells {
   /// As many as leave work for threads; one where a row of a cell is more than a strip.
   std::int64_t cells_in_group() const {
     if (grid.longest_side(2) > kStripPixels) return 1;
-    return std::clamp<std::int64_t>(columns_ / 4, 1, CellGroup::kMostCells);
+    return std::clamp<std::int64_t>(columns_ / 2, 1, CellGroup::kMostCells);
   }
 
   template <class Scratch, class At, class F>

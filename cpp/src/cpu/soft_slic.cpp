@@ -126,9 +126,16 @@ class SoftSlic {
   /// Calls f(cell of the scratch, its strip) for the strips of a group, with the features.
   template <class F>
   void for_strips(const CellGroup& group, Scratch<R>& s, F f) const {
+    const R* image = features_ + group.image * image_;
+    const auto part = [&](std::int64_t i) {
+      return static_cast<int>(i * channels_ / group.num_cells);
+    };
     cells_.for_strips(group, [&](const GroupStrip& strips) {
       take_features(group, strips, s);
-      for (std::int64_t i = 0; i < group.num_cells; ++i) f(s.cells[i], strips.of_cell[i]);
+      for (std::int64_t i = 0; i < group.num_cells; ++i) {
+        prefetch_next(image, part(i), part(i + 1), cells_.grid, strips);
+        f(s.cells[i], strips.of_cell[i]);
+      }
     });
   }
 
