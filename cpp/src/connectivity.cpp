@@ -7,6 +7,7 @@
 
 #include "cpu/colors.h"
 #include "cpu/connectivity.h"
+#include "cpu/kernels.h"
 #include "cpu/labels.h"
 #include "detail/check.h"
 #include "detail/load.h"
@@ -90,6 +91,12 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
     detail::check(matches, kOp,
                   "image must have the shape of labels and channels, got " + image->shape_string() +
                       " for labels " + labels.shape_string());
+    float low = 0.0F;
+    float high = 0.0F;
+    const bool finite = image->size() == 0 ||
+                        cpu::kernels().extremes_of_floats(static_cast<const float*>(image->data),
+                                                          image->size(), &low, &high);
+    detail::check(finite, kOp, "image must be finite");
   }
   const int num_threads = detail::resolve_threads(context.num_threads);
   if (labels.size() == 0) return 0;

@@ -41,6 +41,9 @@ void check_params(const SlicParams& p) {
           "sigma must be finite and at least 0, got " + number(p.sigma[axis]));
     check(p.spacing[axis] > 0 && std::isfinite(p.spacing[axis]), kOp,
           "spacing must be finite and greater than 0, got " + number(p.spacing[axis]));
+    // Their products and squares are to be finite, too.
+    check(p.spacing[axis] >= 1e-30 && p.spacing[axis] <= 1e30, kOp,
+          "spacing must be between 1e-30 and 1e30");
   }
   check(p.min_size_factor >= 0, kOp,
         "min_size_factor must be at least 0, got " + number(p.min_size_factor));

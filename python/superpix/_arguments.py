@@ -79,9 +79,17 @@ def threads(value: int | None) -> int:
     """Return the core's number of threads: 0 stands for the library's own."""
     if value is None:
         return 0
-    n = integer(value, "num_threads")
+    n = bounded(value, "num_threads")
     if n < 1:
         raise ValueError(f"num_threads must be at least 1, got {n}")
+    return n
+
+
+def bounded(value: object, name: str) -> int:
+    """Return ``value`` as an int that the core's 32 bits can hold."""
+    n = integer(value, name)
+    if not -(2**31) <= n < 2**31:
+        raise ValueError(f"{name} must fit 32 bits, got {n}")
     return n
 
 

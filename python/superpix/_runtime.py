@@ -22,7 +22,7 @@ def set_num_threads(n: int) -> None:
     ValueError
         ``n`` is negative.
     """
-    _core.set_num_threads(_arguments.integer(n, "n"))
+    _core.set_num_threads(_arguments.bounded(n, "n"))
 
 
 def get_num_threads() -> int:

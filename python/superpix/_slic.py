@@ -145,7 +145,7 @@ def slic(
         None if mask is None else _mask(mask, pixels.shape[:-1]),
         num_segments=_clipped(_arguments.integer(n_segments, "n_segments")),
         compactness=_arguments.number(compactness, "compactness"),
-        max_num_iter=_bounded(max_num_iter, "max_num_iter"),
+        max_num_iter=_arguments.bounded(max_num_iter, "max_num_iter"),
         sigma=_sigma(sigma, dims, spacing_zyx),
         spacing=spacing_zyx,
         convert_to_lab=convert2lab,
@@ -155,8 +155,8 @@ def slic(
         enforce_connectivity=_arguments.flag(enforce_connectivity, "enforce_connectivity"),
         min_size_factor=_arguments.number(min_size_factor, "min_size_factor"),
         max_size_factor=_arguments.number(max_size_factor, "max_size_factor"),
-        refine_iter=_bounded(refine_iter, "refine_iter"),
-        start_label=_bounded(start_label, "start_label"),
+        refine_iter=_arguments.bounded(refine_iter, "refine_iter"),
+        start_label=_arguments.bounded(start_label, "start_label"),
         num_threads=_arguments.threads(num_threads),
     )
 
@@ -261,10 +261,3 @@ def _value_range(value_range: object) -> tuple[float, float] | None:
 def _clipped(n: int) -> int:
     """Return ``n`` within 64 bits: more superpixels than pixels are all the same."""
     return min(max(n, -1), 2**62)
-
-
-def _bounded(value: object, name: str) -> int:
-    n = _arguments.integer(value, name)
-    if not -(2**31) <= n < 2**31:
-        raise ValueError(f"{name} must fit 32 bits, got {n}")
-    return n

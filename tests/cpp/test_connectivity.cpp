@@ -3,6 +3,7 @@
 #include <superpix/superpix.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -450,6 +451,11 @@ TEST(ConnectivityErrors, NameTheArgument) {
   expect_error<InvalidArgument>("image", with_image(Array<float>({1, 4, 5, 3}).view()));
   const Array<float> image({4, 5, 3});
   expect_error<InvalidArgument>("image", with_image(Scattered(image.view()).view));
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    Array<float> damaged = image;
+    damaged.data[41] = bad;
+    expect_error<InvalidArgument>("image must be finite", with_image(damaged.view()));
+  }
 
   expect_error<InvalidArgument>("min_size", [&] { connected(good.view(), nullptr, sizes(-1)); });
   expect_error<InvalidArgument>("max_size", [&] { connected(good.view(), nullptr, sizes(0, -1)); });

@@ -250,7 +250,7 @@ TEST(TouchList, BringsNothingTogetherThatIsApartAndLosesNothing) {
   for (const std::int64_t places : {0, 64, 1 << 20}) {
     std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> expected;
     std::vector<Touch> touches;
-    test::Random random(places);
+    test::Random random(1);
     for (int i = 0; i < 3000; ++i) {
       const auto a = static_cast<std::int32_t>(40 * random.unit());
       const auto b = static_cast<std::int32_t>(1e9 * random.unit()) % 7;

@@ -432,6 +432,35 @@ def test_channel_axis_outside_the_image_is_a_value_error(axis: int) -> None:
         sp.slic(PHOTO, channel_axis=axis)
 
 
+@pytest.mark.parametrize("spacing", [(1e308, 1e308), (1.0, 1e308), (1e-308, 1.0), (3e306, 3e306)])
+def test_spacing_beyond_all_bounds_is_a_value_error(spacing: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="spacing"):
+        sp.slic(np.zeros((60, 80, 3), np.uint8), 20, spacing=spacing)
+
+
+@pytest.mark.parametrize("spacing", [(1e30, 1e30), (1e-30, 1e30), (1e-30, 1e-30)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_extreme_spacing_gives_connected_labels(spacing: tuple[float, float], dtype: Any) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(dtype)
+    labels = sp.slic(image, 20, spacing=spacing, compactness=1e30)
+    assert_connected(labels)
+
+
+def test_sigma_beyond_the_image_gives_its_mean() -> None:
+    image = np.random.default_rng(0).random((60, 80, 3))
+    labels = sp.slic(image, 20, sigma=1e30, convert2lab=False, value_range=(0, 1))
+    flat = sp.slic(np.full_like(image, 0.5), 20, convert2lab=False, value_range=(0, 1))
+    assert np.mean(labels == flat) > 0.9
+
+
+def test_more_threads_than_numbers_of_threads_is_a_value_error() -> None:
+    image = np.zeros((6, 8, 3), np.uint8)
+    with pytest.raises(ValueError, match="num_threads"):
+        sp.slic(image, num_threads=2**40)
+    with pytest.raises(ValueError, match="32 bits"):
+        sp.set_num_threads(2**40)
+
+
 def test_error_shows_an_array_by_its_shape() -> None:
     image = np.zeros((40, 50, 3), np.uint8)
     with pytest.raises(TypeError, match=r"^n_segments must .* array of shape \(40, 50\) and bool$"):

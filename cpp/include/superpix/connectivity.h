@@ -35,11 +35,12 @@ struct ConnectivityParams {
 /// @param[in]  image   nullptr, or [H,W,C] / [D,H,W,C], float32, C-contiguous, finite: the colours,
 ///                     in units in which kappa = 1 is a just noticeable squared difference
 ///                     (CIELAB).
-/// @param[out] output  int32, the shape of labels, C-contiguous; may be the memory of labels.
+/// @param[out] output  int32, the shape of labels, C-contiguous; may be the memory of labels that
+///                     are int32 and C-contiguous.
 /// @return the number of labels in output.
 ///
 /// The result does not depend on the number of threads. Time O(N log N) at worst, O(N) in practice;
-/// memory about 12 bytes for each horizontal run of equal labels.
+/// memory about 12 bytes for each horizontal run of equal labels, and 100 for each component.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
 std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
                                   const ArrayView& output, const ConnectivityParams& params,

@@ -24,7 +24,7 @@ struct SlicParams {
   int max_num_iter = 10;
   /// Standard deviation of a Gaussian blur before all else, in pixels, for z, y, x; 2-D uses y, x.
   std::array<double, 3> sigma{0.0, 0.0, 0.0};
-  /// Size of a voxel along z, y, x, > 0: weights distances and shapes the cells.
+  /// Size of a voxel along z, y, x, from 1e-30 to 1e30: weights distances and shapes the cells.
   std::array<double, 3> spacing{1.0, 1.0, 1.0};
   /// Convert RGB to CIELAB first; the image must have 3 channels.
   bool convert_to_lab = false;
@@ -42,7 +42,7 @@ struct SlicParams {
   double min_size_factor = 0.5;
   double max_size_factor = 3.0;
   /// Passes over the borders between connected superpixels, >= 0; 2-D without slic_zero only. With
-  /// one or more, a majority filter comes before connectivity where cells are wider than a pixel.
+  /// one or more, a majority filter comes before connectivity where cells have 2 pixels a side.
   int refine_iter = 1;
   /// The first label, 0 or 1; pixels outside the mask get start_label - 1.
   std::int32_t start_label = 1;

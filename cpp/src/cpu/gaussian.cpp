@@ -13,8 +13,10 @@
 namespace superpix::cpu {
 namespace {
 
-/// Weights from the centre outwards; they add up to 1 with both sides.
-std::vector<float> half_kernel(double sigma) {
+/// Weights from the centre outwards; they add up to 1 with both sides. Over n pixels that are
+/// reflected at both ends, every sigma from 2 n on gives the mean, to 1e-8.
+std::vector<float> half_kernel(double sigma, std::int64_t n) {
+  sigma = std::min(sigma, 2.0 * static_cast<double>(n));
   const auto radius = static_cast<std::int64_t>(4.0 * sigma + 0.5);
   std::vector<double> w(static_cast<std::size_t>(radius + 1));
   double total = 0.0;
@@ -82,11 +84,11 @@ void gaussian_blur(float* volume, const Extent& shape, const std::array<double, 
   constexpr std::int64_t kColumns = 64;  // of a strip that stays in the cache
   const std::int64_t strips = (shape[2] + kColumns - 1) / kColumns;
   const std::int64_t plane = shape[1] * shape[2];
-  if (sigma[2] > 0) blur_rows(volume, shape, half_kernel(sigma[2]), num_threads);
+  if (sigma[2] > 0) blur_rows(volume, shape, half_kernel(sigma[2], shape[2]), num_threads);
   const auto blur_axis = [&](double s, std::int64_t outer, std::int64_t outer_stride,
                              std::int64_t n, std::int64_t stride) {
     if (!(s > 0)) return;
-    const std::vector<float> kernel = half_kernel(s);
+    const std::vector<float> kernel = half_kernel(s, n);
     parallel_for(outer * strips, 1, num_threads, [&](std::int64_t begin, std::int64_t end) {
       std::vector<float> copy;
       for (std::int64_t i = begin; i < end; ++i) {

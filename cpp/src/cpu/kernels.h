@@ -113,7 +113,7 @@ struct BorderPixels {
   const std::int32_t* x;  // [16], the last repeated: columns of the three rows here
   std::int32_t first_x;   // the image's column that column 0 here is
   int count;
-  float y;
+  std::int32_t y;
   IntegerRow integer;   // read if `colors` is nullptr
   const float* colors;  // [channels][16]
   const float* means;   // [labels][stride]: colour, y, x

@@ -55,7 +55,7 @@ class LabelTags {
         tags_(grid.shape()[1] * stride_ + kPadding) {}
 
   const Extent& shape() const { return grid_.shape(); }
-  /// Row r: readable and writable kPadding elements past its end, readable as many before.
+  /// Row r: readable kPadding elements before it and past its end.
   Value* row(std::int64_t r) const { return tags_.data() + kPadding + r * stride_; }
   static bool is_outside(Value tag) { return tag == kOutside; }
 

@@ -179,7 +179,7 @@ class Refiner {
     p.row = labels_ + y * width_;
     p.above = y > 0 ? p.row - width_ : outside_row_.data();
     p.below = y + 1 < height_ ? p.row + width_ : outside_row_.data();
-    p.y = static_cast<float>(y);
+    p.y = static_cast<std::int32_t>(y);
     p.means = means_.data();
     p.channels = channels_;
     p.stride = fields_;
@@ -217,7 +217,7 @@ class Refiner {
   void visit(BorderPixels& p, std::int32_t* xs, Scratch& scratch,
              std::vector<BorderChange>& changes) {
     if constexpr (!std::is_same_v<Colors, IntegerColors>) {
-      const PixelFeatures::Row row = colors_.row(static_cast<std::int64_t>(p.y));
+      const PixelFeatures::Row row = colors_.row(p.y);
       for (int i = 0; i < p.count; ++i) {
         const PixelFeatures::Place place = row.at(p.first_x + xs[i]);
         for (int c = 0; c < channels_; ++c) {

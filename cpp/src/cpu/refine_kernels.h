@@ -79,7 +79,7 @@ int refine_pixels(const BorderPixels& p, BorderChange* changes) {
     }
     if (c < p.channels) add_channel(gather(p.means + c, index));
     gather_two(p.means + p.channels, index, &first, &second);
-    const Floats dy = floats(p.y) - first;
+    const Floats dy = floats(static_cast<float>(p.y)) - first;
     const Floats dx = to_floats(image_x) - second;
     return d + floats(p.weight_y) * (dy * dy) + floats(p.weight_x) * (dx * dx) -
            floats(p.lambda) * to_floats(same);
@@ -116,7 +116,7 @@ int refine_pixels(const BorderPixels& p, BorderChange* changes) {
   for (; lanes != 0; lanes &= lanes - 1) {
     const int lane = lowest_bit(lanes);
     p.row[p.x[lane]] = to[lane];
-    changes[n++] = {static_cast<std::int32_t>(p.y), p.first_x + p.x[lane], from[lane], to[lane]};
+    changes[n++] = {p.y, p.first_x + p.x[lane], from[lane], to[lane]};
   }
   return n;
 }

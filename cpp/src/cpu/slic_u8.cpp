@@ -396,6 +396,7 @@ std::optional<IntegerScale> integer_scale(const CellGrid& grid, const SlicParams
   };
   s.weight_y = weight(1);
   s.weight_x = weight(2);
+  if (!std::isfinite(s.weight_y) || !std::isfinite(s.weight_x)) return std::nullopt;
   // A cluster may lie up to two cells away from the corner of the cell that asks.
   const double widest = 2.0 * std::max(s.weight_y * (side(1) + 1), s.weight_x * (side(2) + 1));
   std::int32_t unit = 16;

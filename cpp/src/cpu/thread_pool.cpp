@@ -13,6 +13,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -62,7 +63,7 @@ class Loop {
   static constexpr int kMaxShares = 64;
 
   Loop(std::int64_t n, std::int64_t grain, int num_threads, RangeFunction f)
-      : grain_(grain), num_shares_(std::min(num_threads, kMaxShares)), f_(f) {
+      : grain_(grain), num_shares_(num_threads), f_(f) {
     for (int i = 0; i < num_shares_; ++i) {
       shares_[i].next.store(i * n / num_shares_, std::memory_order_relaxed);
       shares_[i].end = (i + 1) * n / num_shares_;
@@ -144,7 +145,11 @@ class Pool {
     while (static_cast<int>(workers_.size()) < wanted) {
       const int index = static_cast<int>(workers_.size());
       const std::uint64_t seen = generation_.load();
-      workers_.emplace_back([this, index, seen] { wait_for_work(index, seen); });
+      try {
+        workers_.emplace_back([this, index, seen] { wait_for_work(index, seen); });
+      } catch (const std::system_error&) {
+        break;  // the system gives no more threads: those that are there do the work
+      }
     }
     // Where there are more threads than processors, who spins takes time from who works.
     const auto threads = static_cast<unsigned>(workers_.size()) + 1;
@@ -230,7 +235,8 @@ void parallel_for(std::int64_t n, std::int64_t grain, int num_threads, RangeFunc
   if (n <= 0) return;
   grain = std::max<std::int64_t>(grain, 1);
   const std::int64_t pieces = (n + grain - 1) / grain;
-  const int threads = static_cast<int>(std::min<std::int64_t>(num_threads, pieces));
+  const int threads =
+      static_cast<int>(std::min<std::int64_t>({num_threads, pieces, Loop::kMaxShares}));
   if (threads <= 1 || inside_parallel_for) {
     f(0, n);
     return;

@@ -22,11 +22,11 @@ class RangeFunction {
   void (*call_)(const void*, std::int64_t, std::int64_t);
 };
 
-/// Calls f(begin, end) for ranges that together make [0, n), on up to `num_threads` threads, the
-/// caller being one of them; returns when all are done. Threads take `grain` indices at a time; a
-/// single thread takes them all at once. Which thread gets which range is left open, so f may only
-/// write what belongs to its range. Nested calls run serially. The first exception of f is rethrown
-/// here, after all threads have stopped.
+/// Calls f(begin, end) for ranges that together make [0, n), on up to `num_threads` threads (64 at
+/// most), the caller being one of them; returns when all are done. Threads take `grain` indices at
+/// a time; a single thread takes them all at once. Which thread gets which range is left open, so f
+/// may only write what belongs to its range. Nested calls run serially. The first exception of f is
+/// rethrown here, after all threads have stopped.
 void parallel_for(std::int64_t n, std::int64_t grain, int num_threads, RangeFunction f);
 
 }  // namespace superpix::cpu
