@@ -20,5 +20,6 @@ void bind_color(pybind11::module_& m);
 void bind_connectivity(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 void bind_slic(pybind11::module_& m);
+void bind_soft_slic(pybind11::module_& m);
 
 }  // namespace superpix::python

@@ -19,8 +19,10 @@ from superpix._runtime import (
     set_num_threads,
 )
 from superpix._slic import slic
+from superpix._soft_slic import SoftSlicResult, soft_slic
 
 __all__ = [
+    "SoftSlicResult",
     "__version__",
     "build_info",
     "cuda_available",
@@ -32,4 +34,5 @@ __all__ = [
     "rgb_to_lab",
     "set_num_threads",
     "slic",
+    "soft_slic",
 ]
