@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the soft ops have in common: cells and their candidates, the strips of pixels that cells are
-// done in, and an order of cells in which sums of neighbours may be written without conflict.
+// done in, and sums over superpixels.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/buffer.h"
 #include "cpu/cell_grid.h"
 #include "cpu/kernels.h"
 #include "cpu/prefetch.h"
@@ -64,7 +65,7 @@ struct Strip {
 
 /// Cells side by side, whose rows are read in one go: short pieces of memory are expensive.
 struct CellGroup {
-  static constexpr std::int64_t kMostCells = 6;
+  static constexpr std::int64_t kMostCells = 4;
   std::int64_t image;
   std::int64_t first_cell;
   std::int64_t num_cells;
@@ -158,9 +159,7 @@ class ScratchPool {
   std::vector<std::unique_ptr<Scratch>> free_;
 };
 
-/// Cells of a batch of images, in groups. What a cell gives to its candidates it may add to their
-/// sums itself: groups are done in turns, in none of which two groups have a candidate in common.
-/// So the sums are made in the same order by any number of threads, at any place in the batch.
+/// Cells of a batch of images, done row by row, and in a row in groups.
 class SoftCells {
  public:
   SoftCells(std::int64_t batch, std::int64_t height, std::int64_t width, std::int64_t rows,
@@ -169,37 +168,38 @@ class SoftCells {
         batch_(batch),
         rows_(rows),
         columns_(columns),
-        in_group_(cells_in_group()),
-        groups_((columns + in_group_ - 1) / in_group_),
         num_threads_(num_threads) {}
 
   const CellGrid grid;
 
+  std::int64_t rows() const { return rows_; }
+  std::int64_t columns() const { return columns_; }
   std::int64_t num_cells() const { return rows_ * columns_; }
 
-  /// Calls f(group, scratch) for all groups, in any order; a thread has a scratch to itself.
+  /// Calls f(image, row of cells, scratch) for all rows, on threads that each have a scratch.
   template <class Scratch, class F>
-  void for_all(ScratchPool<Scratch>& scratches, F f) const {
-    run(
-        rows_, groups_, scratches,
-        [](std::int64_t row, std::int64_t i) {
-          return Place{row, i};
-        },
-        f);
+  void for_rows(ScratchPool<Scratch>& scratches, F f) const {
+    parallel_for(batch_ * rows_, 1, num_threads_, [&](std::int64_t begin, std::int64_t end) {
+      const auto scratch = scratches.take();
+      for (std::int64_t i = begin; i < end; ++i) f(i / rows_, i % rows_, *scratch);
+    });
   }
 
-  /// The same, turn after turn.
-  template <class Scratch, class F>
-  void for_turns(ScratchPool<Scratch>& scratches, F f) const {
-    const std::int64_t columns = in_group_ > 1 ? 2 : 3;
-    for (std::int64_t turn = 0; turn < 3 * columns; ++turn) {
-      const std::int64_t first_row = turn / columns;
-      const std::int64_t first = turn % columns;
-      run((rows_ - first_row + 2) / 3, (groups_ - first + columns - 1) / columns, scratches,
-          [&](std::int64_t row, std::int64_t i) {
-            return Place{first_row + 3 * row, first + columns * i};
-          },
-          f);
+  /// Calls f(image, row of superpixels) for all rows, on threads.
+  template <class F>
+  void for_rows(F f) const {
+    parallel_for(batch_ * rows_, 1, num_threads_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) f(i / rows_, i % rows_);
+    });
+  }
+
+  /// Calls f(group) for the groups of a row of cells, from left to right.
+  template <class F>
+  void for_groups(std::int64_t image, std::int64_t row, F f) const {
+    // A row of a cell may be more than a strip.
+    const std::int64_t most = grid.longest_side(2) > kStripPixels ? 1 : CellGroup::kMostCells;
+    for (std::int64_t first = 0; first < columns_; first += most) {
+      f(CellGroup{image, row * columns_ + first, std::min(most, columns_ - first)});
     }
   }
 
@@ -213,7 +213,6 @@ class SoftCells {
     const std::int64_t longest = grid.longest_side(2);
     const std::int64_t height = std::max<std::int64_t>(1, kStripPixels / longest);
     for (std::int64_t y = first.begin[1]; y < first.end[1]; y += height) {
-      strips.next_end = std::min(y + 2 * height, first.end[1]);
       for (std::int64_t x = 0; x < longest; x += kStripPixels) {  // once, but in a group of one
         for (std::int64_t i = 0; i < group.num_cells; ++i) {
           const CellGrid::Box box = grid.box(group.first_cell + i);
@@ -226,39 +225,57 @@ class SoftCells {
   }
 
  private:
-  struct Place {
-    std::int64_t row, group;
-  };
-
-  /// As many as leave work for threads; one where a row of a cell is more than a strip.
-  std::int64_t cells_in_group() const {
-    if (grid.longest_side(2) > kStripPixels) return 1;
-    return std::clamp<std::int64_t>(columns_ / 2, 1, CellGroup::kMostCells);
-  }
-
-  template <class Scratch, class At, class F>
-  void run(std::int64_t rows, std::int64_t groups, ScratchPool<Scratch>& scratches, At at,
-           F f) const {
-    if (rows <= 0 || groups <= 0) return;
-    parallel_for(batch_ * rows * groups, 1, num_threads_,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   const auto scratch = scratches.take();
-                   for (std::int64_t i = begin; i < end; ++i) {
-                     const Place place = at(i / groups % rows, i % groups);
-                     const std::int64_t first = place.group * in_group_;
-                     f(CellGroup{i / (rows * groups), place.row * columns_ + first,
-                                 std::min(in_group_, columns_ - first)},
-                       *scratch);
-                   }
-                 });
-  }
-
   std::int64_t batch_;
   std::int64_t rows_;
   std::int64_t columns_;
-  std::int64_t in_group_;
-  std::int64_t groups_;  // in a row
   int num_threads_;
+};
+
+/// Sums over the pixels of superpixels. Every row of cells has sums of its own for the three rows
+/// of superpixels that it gives to, so that rows need not wait for each other, and what is added to
+/// what, in which order, depends neither on threads nor on the place in the batch.
+template <class R>
+class RowSums {
+ public:
+  RowSums(std::int64_t batch, const SoftCells& cells, std::int64_t fields)
+      : rows_(cells.rows()),
+        columns_(cells.columns()),
+        fields_(fields),
+        sums_(batch * rows_ * 3 * columns_ * fields) {}
+
+  void clear(std::int64_t image, std::int64_t row) {
+    std::fill_n(at(image, row, 0), 3 * columns_ * fields_, R{0});
+  }
+
+  /// Those of a superpixel in a row of cells next to its own, or in its own.
+  R* of(std::int64_t image, std::int64_t row, std::int64_t superpixel) {
+    return at(image, row, superpixel / columns_ - row + 1) + superpixel % columns_ * fields_;
+  }
+
+  /// Calls f(superpixel, total [fields]) for a row of superpixels.
+  template <class F>
+  void for_totals(std::int64_t image, std::int64_t row, F f) {
+    std::vector<R> total(static_cast<std::size_t>(fields_));
+    for (std::int64_t column = 0; column < columns_; ++column) {
+      const std::int64_t superpixel = row * columns_ + column;
+      std::fill(total.begin(), total.end(), R{0});
+      for (std::int64_t r = std::max<std::int64_t>(0, row - 1); r < std::min(rows_, row + 2); ++r) {
+        const R* sums = of(image, r, superpixel);
+        for (std::int64_t i = 0; i < fields_; ++i) total[i] += sums[i];
+      }
+      f(superpixel, total.data());
+    }
+  }
+
+ private:
+  R* at(std::int64_t image, std::int64_t row, std::int64_t which) {
+    return sums_.data() + ((image * rows_ + row) * 3 + which) * columns_ * fields_;
+  }
+
+  std::int64_t rows_;
+  std::int64_t columns_;
+  std::int64_t fields_;
+  Buffer<R> sums_;  // [batch][rows of cells][3 rows of superpixels][columns][fields]
 };
 
 }  // namespace superpix::cpu

@@ -68,7 +68,8 @@ class SoftSlic {
         num_cells_(cells_.num_cells()),
         image_(channels * height * width),
         features_(features),
-        scale_(static_cast<R>(1.0 / params.temperature)) {}
+        scale_(static_cast<R>(1.0 / params.temperature)),
+        row_sums_(batch, cells_, channels + 1) {}
 
  protected:
   /// Elements of the history for one iteration.
@@ -139,6 +140,28 @@ class SoftSlic {
     });
   }
 
+  /// Calls f(group, scratch) for all groups of cells, on threads.
+  template <class F>
+  void for_groups(F f) {
+    cells_.for_rows(scratches_, [&](std::int64_t image, std::int64_t row, Scratch<R>& s) {
+      row_sums_.clear(image, row);
+      cells_.for_groups(image, row, [&](const CellGroup& group) { f(group, s); });
+    });
+  }
+
+  /// Where a cell of a group sums up what it gives to candidate j.
+  R* sums_of(const CellGroup& group, const CellScratch<R>& cell, int j) {
+    return row_sums_.of(group.image, group.first_cell / cells_.columns(), cell.candidates.cell[j]);
+  }
+
+  /// Calls f(image, superpixel, total) with what all cells gave to each superpixel, on threads.
+  template <class F>
+  void for_totals(F f) {
+    cells_.for_rows([&](std::int64_t image, std::int64_t row) {
+      row_sums_.for_totals(image, row, [&](std::int64_t k, const R* total) { f(image, k, total); });
+    });
+  }
+
   void add_sums(const Strip& strip, const R* weights, int count, CellScratch<R>& s) const {
     rows_.sum_products(
         {weights, s.features.data(), s.sums.data(), count, channels_, strip.stride()});
@@ -162,6 +185,7 @@ class SoftSlic {
   std::int64_t image_;  // elements of an image
   const R* features_;
   R scale_;  // of squared distances
+  RowSums<R> row_sums_;
 };
 
 template <class R>
@@ -177,15 +201,13 @@ class Forward : SoftSlic<R> {
     if (args_.initial_centers != nullptr) {
       copy_initial();
     } else {
-      this->cells_.for_all(this->scratches_,
-                           [&](const CellGroup& group, Scratch<R>& s) { take_means(group, s); });
+      this->for_groups([&](const CellGroup& group, Scratch<R>& s) { take_means(group, s); });
     }
     for (int t = 1; t <= num_iter_; ++t) {
-      R* now = args_.history + t * this->step();
-      std::fill_n(now, this->step(), R{0});
-      this->cells_.for_turns(
-          this->scratches_, [&](const CellGroup& group, Scratch<R>& s) { add_group(group, t, s); });
-      normalize(t);
+      this->for_groups([&](const CellGroup& group, Scratch<R>& s) { add_group(group, t, s); });
+      this->for_totals([&](std::int64_t image, std::int64_t k, const R* total) {
+        move_center(image, k, t, total);
+      });
     }
     write_centers();
   }
@@ -232,7 +254,6 @@ class Forward : SoftSlic<R> {
   void add_group(const CellGroup& group, int t, Scratch<R>& s) {
     const int fields = this->channels_ + 1;
     const R* before = this->centers_of(args_.history, t - 1, group.image);
-    R* now = this->centers_of(args_.history, t, group.image);
     this->start_group(group, before, s);
     for (std::int64_t i = 0; i < group.num_cells; ++i) this->load_candidates(before, s.cells[i]);
     const bool writes = t == num_iter_ && args_.association != nullptr;
@@ -245,7 +266,7 @@ class Forward : SoftSlic<R> {
       const CellScratch<R>& cell = s.cells[i];
       const R* sums = this->total(cell, s);
       for (int j = 0; j < cell.candidates.count; ++j, sums += fields) {
-        R* to = now + cell.candidates.cell[j] * fields;
+        R* to = this->sums_of(group, cell, j);
         const R weight = sums[this->channels_];
         for (int c = 0; c < this->channels_; ++c) to[c] += sums[c] + weight * cell.origin[c];
         to[this->channels_] += weight;
@@ -272,24 +293,18 @@ class Forward : SoftSlic<R> {
     }
   }
 
-  /// Sums become means.
-  void normalize(int t) {
+  /// Makes a centre the mean of its pixels.
+  void move_center(std::int64_t image, std::int64_t k, int t, const R* total) {
     const int channels = this->channels_;
-    for (std::int64_t image = 0; image < this->batch_; ++image) {
-      const R* before = this->centers_of(args_.history, t - 1, image);
-      R* now = this->centers_of(args_.history, t, image);
-      for (std::int64_t k = 0; k < this->num_cells_; ++k) {
-        const R weight = now[channels];
-        if (weight < static_cast<R>(kLeastSoftWeight)) {
-          std::copy_n(before, channels, now);
-        } else {
-          const R scale = R{1} / weight;
-          for (int c = 0; c < channels; ++c) now[c] *= scale;
-        }
-        before += channels + 1;
-        now += channels + 1;
-      }
+    R* center = this->centers_of(args_.history, t, image) + k * (channels + 1);
+    const R weight = total[channels];
+    center[channels] = weight;
+    if (weight < static_cast<R>(kLeastSoftWeight)) {
+      std::copy_n(center - this->step(), channels, center);
+      return;
     }
+    const R scale = R{1} / weight;
+    for (int c = 0; c < channels; ++c) center[c] = total[c] * scale;
   }
 
   void write_centers() const {
@@ -328,16 +343,18 @@ class Backward : SoftSlic<R> {
     load_centers();
     for (int t = num_iter_; t >= first_; --t) {
       scale_gradients(t);
-      this->cells_.for_turns(this->scratches_, [&](const CellGroup& group, Scratch<R>& s) {
-        add_center_gradients(group, t, s);
+      this->for_groups(
+          [&](const CellGroup& group, Scratch<R>& s) { add_center_gradients(group, t, s); });
+      this->for_totals([&](std::int64_t image, std::int64_t k, const R* total) {
+        R* gradient = gradients_of(t - 1, image) + k * this->channels_;
+        for (int c = 0; c < this->channels_; ++c) gradient[c] += total[c];
       });
     }
     // Those of the centres that the first iteration started from.
     if (first_ > 1) std::fill_n(gradients_.data(), step_, R{0});
     if (args_.initial_out != nullptr) write_initial();
-    this->cells_.for_all(this->scratches_, [&](const CellGroup& group, Scratch<R>& s) {
-      write_feature_gradients(group, s);
-    });
+    this->for_groups(
+        [&](const CellGroup& group, Scratch<R>& s) { write_feature_gradients(group, s); });
   }
 
  private:
@@ -442,13 +459,12 @@ class Backward : SoftSlic<R> {
       const R* b = differentiate(group.image, strip, t, cell, s);
       this->add_sums(strip, b, cell.candidates.count, cell);
     });
-    R* gradients = gradients_of(t - 1, group.image);
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const CellScratch<R>& cell = s.cells[i];
       const R* sums = this->total(cell, s);
       for (int j = 0; j < cell.candidates.count; ++j, sums += channels + 1) {
         const R* center = before + cell.candidates.cell[j] * (channels + 1);
-        R* to = gradients + cell.candidates.cell[j] * channels;
+        R* to = this->sums_of(group, cell, j);
         for (int c = 0; c < channels; ++c) {
           to[c] += 2 * this->scale_ * (sums[c] - (center[c] - cell.origin[c]) * sums[channels]);
         }
