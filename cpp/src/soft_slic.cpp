@@ -107,7 +107,8 @@ void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
   constexpr const char* kOp = "soft_slic";
   detail::check_cpu(context, kOp);
   const Checker checker(kOp, features, params);
-  const auto [batch, channels, height, width, _] = features.shape;
+  const std::int64_t batch = features.shape[0];
+  const std::int64_t channels = features.shape[1];
   const std::int64_t history_size = soft_slic_history_size(batch, channels, params);
   checker.centers(initial_centers, "initial_centers");
   checker.pixels(association, "association", 9);
@@ -118,7 +119,7 @@ void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
   with_precision(features.dtype, [&](auto zero) {
     using R = decltype(zero);
     std::vector<R> own(static_cast<std::size_t>(history == nullptr ? history_size : 0));
-    cpu::soft_slic<R>({batch, channels, height, width, pointer<R>(&features),
+    cpu::soft_slic<R>({batch, channels, features.shape[2], features.shape[3], pointer<R>(&features),
                        pointer<R>(initial_centers), pointer<R>(association), pointer<R>(&centers),
                        history == nullptr ? own.data() : pointer<R>(history)},
                       params, num_threads);
@@ -132,7 +133,8 @@ void soft_slic_backward(const ArrayView& features, const ArrayView& history,
   constexpr const char* kOp = "soft_slic_backward";
   detail::check_cpu(context, kOp);
   const Checker checker(kOp, features, params);
-  const auto [batch, channels, height, width, _] = features.shape;
+  const std::int64_t batch = features.shape[0];
+  const std::int64_t channels = features.shape[1];
   checker.history(&history, soft_slic_history_size(batch, channels, params));
   checker.pixels(grad_association, "grad_association", 9);
   checker.centers(grad_centers, "grad_centers");
@@ -143,9 +145,9 @@ void soft_slic_backward(const ArrayView& features, const ArrayView& history,
   with_precision(features.dtype, [&](auto zero) {
     using R = decltype(zero);
     cpu::soft_slic_backward<R>(
-        {batch, channels, height, width, pointer<R>(&features), pointer<R>(&history),
-         pointer<R>(grad_association), pointer<R>(grad_centers), pointer<R>(&grad_features),
-         pointer<R>(grad_initial)},
+        {batch, channels, features.shape[2], features.shape[3], pointer<R>(&features),
+         pointer<R>(&history), pointer<R>(grad_association), pointer<R>(grad_centers),
+         pointer<R>(&grad_features), pointer<R>(grad_initial)},
         params, num_threads);
   });
 }
