@@ -23,7 +23,7 @@ SlicParams take_params(FuzzedDataProvider& bytes) {
   for (int axis = 0; axis < 3; ++axis) {
     params.sigma[axis] = bytes.ConsumeIntegralInRange<int>(-40, 40) / 10.0;
     params.sigma[axis] = std::max(params.sigma[axis], 0.0);
-    params.spacing[axis] = take_positive(bytes);
+    params.spacing[axis] = std::clamp(take_positive(bytes), 1e-30, 1e30);
   }
   if (bytes.ConsumeBool()) {
     const double low = bytes.ConsumeIntegralInRange<int>(-300, 300);
