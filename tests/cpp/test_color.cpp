@@ -19,7 +19,7 @@ using test::lab_of;
 using test::Scattered;
 
 // The tolerance that color.h promises.
-constexpr double kTolerance = 4e-4;
+constexpr double kTolerance = 2e-4;
 
 using Color = std::array<double, 3>;
 

@@ -81,6 +81,21 @@ class SoftSlic {
     return history + iteration * step() + image * num_cells_ * (channels_ + 1);
   }
 
+  /// The centres of an image as callers have them, [B][C][K], to [K][fields], of which C are used.
+  void from_planes(const R* planes, std::int64_t image, int fields, R* to) const {
+    const R* from = planes + image * channels_ * num_cells_;
+    for (std::int64_t k = 0; k < num_cells_; ++k, to += fields) {
+      for (int c = 0; c < channels_; ++c) to[c] = from[c * num_cells_ + k];
+    }
+  }
+  /// The other way round.
+  void to_planes(const R* from, std::int64_t image, int fields, R* planes) const {
+    R* to = planes + image * channels_ * num_cells_;
+    for (std::int64_t k = 0; k < num_cells_; ++k, from += fields) {
+      for (int c = 0; c < channels_; ++c) to[c * num_cells_ + k] = from[c];
+    }
+  }
+
   /// Prepares scores: 2 x.c - |c|^2 over the temperature, x and c being features and centres less
   /// the origin.
   void load_candidates(const R* centers, CellScratch<R>& s) const {
@@ -215,12 +230,8 @@ class Forward : SoftSlic<R> {
  private:
   void copy_initial() {
     for (std::int64_t image = 0; image < this->batch_; ++image) {
-      R* to = this->centers_of(args_.history, 0, image);
-      const R* from = args_.initial_centers + image * this->channels_ * this->num_cells_;
-      for (std::int64_t k = 0; k < this->num_cells_; ++k) {
-        for (int c = 0; c < this->channels_; ++c) *to++ = from[c * this->num_cells_ + k];
-        *to++ = 0;
-      }
+      this->from_planes(args_.initial_centers, image, this->channels_ + 1,
+                        this->centers_of(args_.history, 0, image));
     }
   }
 
@@ -309,12 +320,8 @@ class Forward : SoftSlic<R> {
 
   void write_centers() const {
     for (std::int64_t image = 0; image < this->batch_; ++image) {
-      const R* from = this->centers_of(args_.history, num_iter_, image);
-      R* to = args_.centers + image * this->channels_ * this->num_cells_;
-      for (std::int64_t k = 0; k < this->num_cells_; ++k) {
-        for (int c = 0; c < this->channels_; ++c) to[c * this->num_cells_ + k] = *from++;
-        ++from;
-      }
+      this->to_planes(this->centers_of(args_.history, num_iter_, image), image, this->channels_ + 1,
+                      args_.centers);
     }
   }
 
@@ -365,16 +372,12 @@ class Backward : SoftSlic<R> {
   }
 
   void load_centers() {
+    if (args_.centers == nullptr) {
+      std::fill_n(gradients_of(num_iter_, 0), step_, R{0});
+      return;
+    }
     for (std::int64_t image = 0; image < this->batch_; ++image) {
-      R* to = gradients_of(num_iter_, image);
-      if (args_.centers == nullptr) {
-        std::fill_n(to, this->num_cells_ * this->channels_, R{0});
-        continue;
-      }
-      const R* from = args_.centers + image * this->channels_ * this->num_cells_;
-      for (std::int64_t k = 0; k < this->num_cells_; ++k) {
-        for (int c = 0; c < this->channels_; ++c) *to++ = from[c * this->num_cells_ + k];
-      }
+      this->from_planes(args_.centers, image, this->channels_, gradients_of(num_iter_, image));
     }
   }
 
@@ -514,11 +517,7 @@ class Backward : SoftSlic<R> {
 
   void write_initial() {
     for (std::int64_t image = 0; image < this->batch_; ++image) {
-      const R* from = gradients_of(first_ - 1, image);
-      R* to = args_.initial_out + image * this->channels_ * this->num_cells_;
-      for (std::int64_t k = 0; k < this->num_cells_; ++k) {
-        for (int c = 0; c < this->channels_; ++c) to[c * this->num_cells_ + k] = *from++;
-      }
+      this->to_planes(gradients_of(first_ - 1, image), image, this->channels_, args_.initial_out);
     }
   }
 
