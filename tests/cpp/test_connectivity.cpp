@@ -406,6 +406,23 @@ TEST(ConnectivityThreads, FindTheComponentsOfAFloodFill) {
   }
 }
 
+// Components go by numbers while they are split, which must not be taken for the labels of rows
+// that are not: here 0, the number of the large component above them.
+TEST(Connectivity, SplittingDoesNotMistakeLabelsForNumbers) {
+  Map numbered({64, 64});
+  Map named({64, 64});
+  for (std::int64_t y = 0; y < 64; ++y) {
+    for (std::int64_t x = 0; x < 64; ++x) {
+      const auto block = static_cast<std::int32_t>(y < 16 ? 1000 : (y / 8 - 2) * 8 + x / 8);
+      numbered.data[y * 64 + x] = block;
+      named.data[y * 64 + x] = block == 1000 ? block : block + 100;
+    }
+  }
+  const Labels found = connected(numbered.view(), nullptr, sizes(0, 600));
+  EXPECT_EQ(found.count, 2 + 48);
+  EXPECT_EQ(found, connected(named.view(), nullptr, sizes(0, 600)));
+}
+
 // --- errors --------------------------------------------------------------------------------------
 
 template <class E, class Call>
