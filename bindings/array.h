@@ -4,11 +4,30 @@
 #include <pybind11/numpy.h>
 #include <superpix/types.h>
 
+#include <optional>
+#include <vector>
+
 namespace superpix::python {
 
 /// A view of a NumPy array: no copy, no conversion, any strides. Throws TypeError for a dtype that
 /// the library has no name for, ValueError for too many dimensions.
 ArrayView view_of(const pybind11::array& array, const char* argument);
+
+/// What an op takes: a NumPy array, or (address, dtype name, shape) of C-contiguous memory, which
+/// is how superpix.torch hands over tensors.
+ArrayView view_of(pybind11::handle value, const char* argument);
+
+/// The same, or None.
+class OptionalView {
+ public:
+  OptionalView(pybind11::handle value, const char* argument) {
+    if (!value.is_none()) view_ = view_of(value, argument);
+  }
+  const ArrayView* get() const { return view_ ? &*view_ : nullptr; }
+
+ private:
+  std::optional<ArrayView> view_;
+};
 
 /// A new C-contiguous int32 array, and its view.
 pybind11::array_t<std::int32_t> new_labels(const std::vector<pybind11::ssize_t>& shape);

@@ -2,6 +2,8 @@
 #include <pybind11/pybind11.h>
 #include <superpix/error.h>
 
+#include <string_view>
+
 #include "array.h"
 
 namespace py = pybind11;
@@ -53,6 +55,43 @@ ArrayView view_of(const py::array& array, const char* argument) {
   for (int axis = 0; axis < view.ndim; ++axis) {
     view.shape[axis] = array.shape(axis);
     view.strides[axis] = array.strides(axis);
+  }
+  return view;
+}
+
+namespace {
+
+DType dtype_of(std::string_view dtype, const char* argument) {
+  for (const DType known :
+       {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16, DType::kInt64,
+        DType::kInt32, DType::kInt16, DType::kInt8, DType::kUInt8, DType::kBool}) {
+    if (dtype == name(known)) return known;
+  }
+  throw py::type_error(std::string(argument) + " must be floating or integer, got " +
+                       std::string(dtype));
+}
+
+}  // namespace
+
+ArrayView view_of(py::handle value, const char* argument) {
+  if (!py::isinstance<py::tuple>(value)) {
+    return view_of(py::reinterpret_borrow<py::array>(value), argument);
+  }
+  const auto parts = py::reinterpret_borrow<py::tuple>(value);
+  const auto shape = py::reinterpret_borrow<py::tuple>(parts[2]);
+  if (shape.size() > kMaxDims) {
+    throw py::value_error(std::string(argument) + " must have at most " + std::to_string(kMaxDims) +
+                          " dimensions, got " + std::to_string(shape.size()));
+  }
+  ArrayView view;
+  view.data = reinterpret_cast<void*>(parts[0].cast<std::uintptr_t>());
+  view.dtype = dtype_of(parts[1].cast<std::string_view>(), argument);
+  view.ndim = static_cast<int>(shape.size());
+  auto stride = static_cast<std::int64_t>(item_size(view.dtype));
+  for (int axis = view.ndim - 1; axis >= 0; --axis) {
+    view.shape[axis] = shape[axis].cast<std::int64_t>();
+    view.strides[axis] = stride;
+    stride *= view.shape[axis];
   }
   return view;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
 #include <superpix/soft_slic.h>
 
 #include "array.h"
@@ -8,47 +7,45 @@
 namespace py = pybind11;
 
 namespace superpix::python {
-namespace {
-
-SoftSlicParams make_params(std::int64_t rows, std::int64_t columns, int num_iter,
-                           double temperature) {
-  SoftSlicParams params;
-  params.rows = rows;
-  params.columns = columns;
-  params.num_iter = num_iter;
-  params.temperature = temperature;
-  return params;
-}
-
-}  // namespace
 
 void bind_soft_slic(py::module_& m) {
   m.def(
       "soft_slic",
-      [](const py::array& features, const std::optional<py::array>& initial_centers,
-         std::int64_t rows, std::int64_t columns, int num_iter, double temperature,
+      [](py::handle features, py::handle initial_centers, py::handle association,
+         py::handle centers, py::handle history, std::int64_t rows, std::int64_t columns,
+         int num_iter, double temperature, int num_threads) {
+        const ArrayView in = view_of(features, "features");
+        const OptionalView start(initial_centers, "initial_centers");
+        const OptionalView association_out(association, "association");
+        const ArrayView centers_out = view_of(centers, "centers");
+        const OptionalView history_out(history, "history");
+        const py::gil_scoped_release release;
+        soft_slic(in, start.get(), association_out.get(), centers_out, history_out.get(),
+                  {rows, columns, num_iter, temperature, 0}, cpu_context(num_threads));
+      },
+      py::arg("features"), py::arg("initial_centers"), py::arg("association"), py::arg("centers"),
+      py::arg("history"), py::arg("rows"), py::arg("columns"), py::arg("num_iter"),
+      py::arg("temperature"), py::arg("num_threads"));
+  m.def(
+      "soft_slic_backward",
+      [](py::handle features, py::handle history, py::handle grad_association,
+         py::handle grad_centers, py::handle grad_features, py::handle grad_initial,
+         std::int64_t rows, std::int64_t columns, int num_iter, double temperature, int grad_iter,
          int num_threads) {
         const ArrayView in = view_of(features, "features");
-        if (in.ndim != 4) throw py::value_error("features must be [B, C, H, W] here");
-        const ArrayView start =
-            initial_centers ? view_of(*initial_centers, "initial_centers") : ArrayView{};
-        py::array association(features.dtype(),
-                              std::vector<py::ssize_t>{in.shape[0], 9, in.shape[2], in.shape[3]});
-        py::array centers(features.dtype(),
-                          std::vector<py::ssize_t>{in.shape[0], in.shape[1], rows * columns});
-        const ArrayView association_view = view_of(association, "association");
-        const ArrayView centers_view = view_of(centers, "centers");
-        {
-          const py::gil_scoped_release release;
-          soft_slic(in, initial_centers ? &start : nullptr, &association_view, centers_view,
-                    nullptr, make_params(rows, columns, num_iter, temperature),
-                    cpu_context(num_threads));
-        }
-        return py::make_tuple(association, centers);
+        const ArrayView history_in = view_of(history, "history");
+        const OptionalView association_in(grad_association, "grad_association");
+        const OptionalView centers_in(grad_centers, "grad_centers");
+        const ArrayView features_out = view_of(grad_features, "grad_features");
+        const OptionalView initial_out(grad_initial, "grad_initial");
+        const py::gil_scoped_release release;
+        soft_slic_backward(in, history_in, association_in.get(), centers_in.get(), features_out,
+                           initial_out.get(), {rows, columns, num_iter, temperature, grad_iter},
+                           cpu_context(num_threads));
       },
-      py::arg("features").noconvert(), py::arg("initial_centers").noconvert(), py::kw_only(),
-      py::arg("rows"), py::arg("columns"), py::arg("num_iter"), py::arg("temperature"),
-      py::arg("num_threads"));
+      py::arg("features"), py::arg("history"), py::arg("grad_association"), py::arg("grad_centers"),
+      py::arg("grad_features"), py::arg("grad_initial"), py::arg("rows"), py::arg("columns"),
+      py::arg("num_iter"), py::arg("temperature"), py::arg("grad_iter"), py::arg("num_threads"));
 }
 
 }  // namespace superpix::python

@@ -12,6 +12,7 @@ std::size_t item_size(DType dtype) noexcept {
     case DType::kInt16:
     case DType::kUInt16:
     case DType::kFloat16:
+    case DType::kBFloat16:
       return 2;
     case DType::kInt32:
     case DType::kUInt32:
@@ -51,6 +52,8 @@ const char* name(DType dtype) noexcept {
       return "float32";
     case DType::kFloat64:
       return "float64";
+    case DType::kBFloat16:
+      return "bfloat16";
   }
   return "?";
 }

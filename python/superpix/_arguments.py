@@ -36,6 +36,41 @@ def real_array(value: object, name: str) -> NDArray[Any]:
     return native(checked)
 
 
+def floats(value: object, name: str) -> NDArray[Any]:
+    """Return ``value`` as a C-contiguous array if it is one of float32 or float64."""
+    checked = native(array(value, name))
+    if checked.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} must be float32 or float64, got {checked.dtype}")
+    return np.ascontiguousarray(checked)
+
+
+def planes(value: object, name: str, layout: str) -> NDArray[Any]:
+    """Return ``value`` like `floats` if it has 3 dimensions, or 4 with a batch in front."""
+    checked = floats(value, name)
+    if checked.ndim not in (3, 4):
+        raise ValueError(f"{name} must be {layout}, got shape {checked.shape}")
+    return checked
+
+
+def batched(value: NDArray[Any], ndim: int) -> NDArray[Any]:
+    """Return ``value`` with ``ndim`` dimensions, of which the first is a batch of one if new."""
+    return value if value.ndim == ndim else value[np.newaxis]
+
+
+def grid(value: object, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return (rows, columns) of superpixels if they fit an array of ``shape`` [..., H, W]."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise TypeError(f"grid must be (rows, columns), got {shown(value)}")
+    rows, columns = (integer(side, "grid") for side in value)
+    height, width = shape[-2:]
+    if not (1 <= rows <= height and 1 <= columns <= width):
+        raise ValueError(
+            f"grid must have from 1 to {height} rows and from 1 to {width} columns, "
+            f"got {(rows, columns)}"
+        )
+    return rows, columns
+
+
 def native(value: NDArray[Any]) -> NDArray[Any]:
     """Return ``value`` in the byte order of this machine."""
     if value.dtype.isnative:

@@ -3,6 +3,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# An array, or (address, dtype name, shape) of C-contiguous memory.
+_View = NDArray[Any] | tuple[int, str, tuple[int, ...]]
+
 __version__: str
 CHROMA_WEIGHT: float
 
@@ -44,12 +47,28 @@ def cuda_devices() -> list[str]: ...
 def simd_level() -> str: ...
 def simd_available() -> list[str]: ...
 def soft_slic(
-    features: NDArray[Any],
-    initial_centers: NDArray[Any] | None,
-    *,
+    features: _View,
+    initial_centers: _View | None,
+    association: _View | None,
+    centers: _View,
+    history: _View | None,
     rows: int,
     columns: int,
     num_iter: int,
     temperature: float,
     num_threads: int,
-) -> tuple[NDArray[Any], NDArray[Any]]: ...
+) -> None: ...
+def soft_slic_backward(
+    features: _View,
+    history: _View,
+    grad_association: _View | None,
+    grad_centers: _View | None,
+    grad_features: _View,
+    grad_initial: _View | None,
+    rows: int,
+    columns: int,
+    num_iter: int,
+    temperature: float,
+    grad_iter: int,
+    num_threads: int,
+) -> None: ...

@@ -82,13 +82,11 @@ def soft_slic(
     >>> result.association.shape, result.centers.shape
     ((9, 20, 30), (2, 6))
     """
-    values = _floats(features, "features")
-    if values.ndim not in (3, 4):
-        raise ValueError(f"features must be [C, H, W] or [B, C, H, W], got shape {values.shape}")
-    rows, columns = _grid(grid)
+    values = _arguments.planes(features, "features", "[C, H, W] or [B, C, H, W]")
+    rows, columns = _arguments.grid(grid, values.shape)
     start = None
     if initial_centers is not None:
-        start = _floats(initial_centers, "initial_centers")
+        start = _arguments.floats(initial_centers, "initial_centers")
         expected = (*values.shape[:-2], rows * columns)
         if start.shape != expected:
             raise ValueError(f"initial_centers must have shape {expected}, got {start.shape}")
@@ -96,30 +94,19 @@ def soft_slic(
             raise TypeError(
                 f"initial_centers must be {values.dtype} like features, got {start.dtype}"
             )
-    batched = values.ndim == 4
-    association, centers = _core.soft_slic(
-        values if batched else values[np.newaxis],
-        start if batched or start is None else start[np.newaxis],
+    batch, height, width = values.shape[:-3], *values.shape[-2:]
+    association = np.empty((*batch, 9, height, width), values.dtype)
+    centers = np.empty((*batch, values.shape[-3], rows * columns), values.dtype)
+    _core.soft_slic(
+        _arguments.batched(values, 4),
+        None if start is None else _arguments.batched(start, 3),
+        _arguments.batched(association, 4),
+        _arguments.batched(centers, 3),
+        None,
         rows=rows,
         columns=columns,
         num_iter=_arguments.bounded(num_iter, "num_iter"),
         temperature=_arguments.number(temperature, "temperature"),
         num_threads=_arguments.threads(num_threads),
     )
-    return SoftSlicResult(*((association, centers) if batched else (association[0], centers[0])))
-
-
-def _floats(value: object, name: str) -> NDArray[Any]:
-    checked = _arguments.native(_arguments.array(value, name))
-    if checked.dtype not in (np.float32, np.float64):
-        raise TypeError(f"{name} must be float32 or float64, got {checked.dtype}")
-    return np.ascontiguousarray(checked)
-
-
-def _grid(value: object) -> tuple[int, int]:
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise TypeError(f"grid must be (rows, columns), got {_arguments.shown(value)}")
-    rows, columns = (_arguments.bounded(side, "grid") for side in value)
-    if rows < 1 or columns < 1:
-        raise ValueError(f"grid must have at least one row and column, got {(rows, columns)}")
-    return rows, columns
+    return SoftSlicResult(association, centers)

@@ -23,6 +23,7 @@ TEST(Types, EveryDTypeHasTheSizeAndNameThatNumPyGivesIt) {
       {DType::kUInt16, 2, "uint16"},   {DType::kUInt32, 4, "uint32"},
       {DType::kUInt64, 8, "uint64"},   {DType::kFloat16, 2, "float16"},
       {DType::kFloat32, 4, "float32"}, {DType::kFloat64, 8, "float64"},
+      {DType::kBFloat16, 2, "bfloat16"},
   };
   for (const auto& expected : all) {
     EXPECT_EQ(item_size(expected.dtype), expected.size) << expected.name;

@@ -24,6 +24,7 @@ enum class DType : std::uint8_t {
   kFloat16,
   kFloat32,
   kFloat64,
+  kBFloat16,
 };
 
 /// Size of one element in bytes.

@@ -38,9 +38,13 @@ inline void check_cpu(const Context& context, const char* op) {
   }
 }
 
+inline bool is_floating(DType dtype) {
+  return dtype == DType::kFloat16 || dtype == DType::kBFloat16 || dtype == DType::kFloat32 ||
+         dtype == DType::kFloat64;
+}
+
 inline bool is_integer(DType dtype) {
-  return dtype != DType::kBool && dtype != DType::kFloat16 && dtype != DType::kFloat32 &&
-         dtype != DType::kFloat64;
+  return dtype != DType::kBool && !is_floating(dtype);
 }
 
 }  // namespace superpix::detail

@@ -5,30 +5,14 @@
 
 #include <superpix/types.h>
 
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
 #include <type_traits>
 
+#include "detail/half.h"
+
 namespace superpix::detail {
-
-/// IEEE 754 binary16, which C++20 has no type for.
-struct Half {
-  std::uint16_t bits;
-
-  explicit operator float() const {
-    const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16;
-    const std::uint32_t exponent = bits >> 10 & 0x1fU;
-    const std::uint32_t fraction = bits & 0x3ffU;
-    if (exponent == 0) {
-      const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
-      return sign != 0 ? -magnitude : magnitude;
-    }
-    const std::uint32_t e = exponent == 31 ? 255 : exponent + 112;
-    return std::bit_cast<float>(sign | e << 23 | fraction << 13);
-  }
-};
 
 /// The element of type T at p, which need not be aligned, as a double.
 template <class T>
@@ -36,7 +20,9 @@ double load(const char* p) {
   T value;
   std::memcpy(&value, p, sizeof value);
   if constexpr (std::is_same_v<T, Half>) {
-    return static_cast<double>(static_cast<float>(value));
+    return static_cast<double>(float_of_half(value.bits));
+  } else if constexpr (std::is_same_v<T, BFloat16>) {
+    return static_cast<double>(float_of_bfloat16(value.bits));
   } else {
     return static_cast<double>(value);
   }
@@ -84,6 +70,8 @@ decltype(auto) dispatch(DType dtype, F f) {
       return f(std::type_identity<float>{});
     case DType::kFloat64:
       return f(std::type_identity<double>{});
+    case DType::kBFloat16:
+      return f(std::type_identity<BFloat16>{});
   }
   throw std::logic_error("unknown dtype");
 }
