@@ -17,12 +17,12 @@ TEST(Types, EveryDTypeHasTheSizeAndNameThatNumPyGivesIt) {
     std::size_t size;
     const char* name;
   } all[] = {
-      {DType::kBool, 1, "bool"},       {DType::kInt8, 1, "int8"},
-      {DType::kInt16, 2, "int16"},     {DType::kInt32, 4, "int32"},
-      {DType::kInt64, 8, "int64"},     {DType::kUInt8, 1, "uint8"},
-      {DType::kUInt16, 2, "uint16"},   {DType::kUInt32, 4, "uint32"},
-      {DType::kUInt64, 8, "uint64"},   {DType::kFloat16, 2, "float16"},
-      {DType::kFloat32, 4, "float32"}, {DType::kFloat64, 8, "float64"},
+      {DType::kBool, 1, "bool"},         {DType::kInt8, 1, "int8"},
+      {DType::kInt16, 2, "int16"},       {DType::kInt32, 4, "int32"},
+      {DType::kInt64, 8, "int64"},       {DType::kUInt8, 1, "uint8"},
+      {DType::kUInt16, 2, "uint16"},     {DType::kUInt32, 4, "uint32"},
+      {DType::kUInt64, 8, "uint64"},     {DType::kFloat16, 2, "float16"},
+      {DType::kFloat32, 4, "float32"},   {DType::kFloat64, 8, "float64"},
       {DType::kBFloat16, 2, "bfloat16"},
   };
   for (const auto& expected : all) {

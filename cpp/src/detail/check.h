@@ -43,8 +43,6 @@ inline bool is_floating(DType dtype) {
          dtype == DType::kFloat64;
 }
 
-inline bool is_integer(DType dtype) {
-  return dtype != DType::kBool && !is_floating(dtype);
-}
+inline bool is_integer(DType dtype) { return dtype != DType::kBool && !is_floating(dtype); }
 
 }  // namespace superpix::detail
