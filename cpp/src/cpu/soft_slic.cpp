@@ -229,6 +229,7 @@ class Forward : SoftSlic<R> {
 
  private:
   void copy_initial() {
+    std::fill_n(args_.history, this->step(), R{0});  // the weights, which nobody reads
     for (std::int64_t image = 0; image < this->batch_; ++image) {
       this->from_planes(args_.initial_centers, image, this->channels_ + 1,
                         this->centers_of(args_.history, 0, image));
