@@ -35,10 +35,13 @@ const Kernels& SUPERPIX_KERNELS() {
       .fill_runs = fill_runs,
       .refine_pixels = refine_pixels,
       .float_rows = {mix_rows<float>, sum_products<float>, add_lanes<float>, softmax_rows<float>,
-                     softmax_gradient_rows<float>, take_segments<float>, put_row<float>},
+                     softmax_gradient_rows<float>},
       .double_rows = {mix_rows<double>, sum_products<double>, add_lanes<double>,
-                      softmax_rows<double>, softmax_gradient_rows<double>, take_segments<double>,
-                      put_row<double>},
+                      softmax_rows<double>, softmax_gradient_rows<double>},
+      .float_images = {take_segments<float>, put_row<float>},
+      .double_images = {take_segments<double>, put_row<double>},
+      .half_images = {take_segments<Half>, put_row<Half>},
+      .bfloat16_images = {take_segments<BFloat16>, put_row<BFloat16>},
   };
   return kernels;
 }

@@ -54,12 +54,14 @@ struct Scratch {
   std::vector<R> back_coefficients;  // [2 * candidates][channels], for gradients of features
 };
 
-/// What forward and backward share.
-template <class R>
+/// What forward and backward share. S is what arrays are made of, R what is computed in.
+template <class S>
 class SoftSlic {
  public:
+  using R = ComputeType<S>;
+
   SoftSlic(std::int64_t batch, std::int64_t channels, std::int64_t height, std::int64_t width,
-           const R* features, const SoftSlicParams& params, int num_threads)
+           const S* features, const SoftSlicParams& params, int num_threads)
       : cells_(batch, height, width, params.rows, params.columns,
                batch * channels * height * width < kLeastForThreads ? 1 : num_threads),
         scratches_([channels] { return std::make_unique<Scratch<R>>(static_cast<int>(channels)); }),
@@ -82,17 +84,17 @@ class SoftSlic {
   }
 
   /// The centres of an image as callers have them, [B][C][K], to [K][fields], of which C are used.
-  void from_planes(const R* planes, std::int64_t image, int fields, R* to) const {
-    const R* from = planes + image * channels_ * num_cells_;
+  void from_planes(const S* planes, std::int64_t image, int fields, R* to) const {
+    const S* from = planes + image * channels_ * num_cells_;
     for (std::int64_t k = 0; k < num_cells_; ++k, to += fields) {
-      for (int c = 0; c < channels_; ++c) to[c] = from[c * num_cells_ + k];
+      for (int c = 0; c < channels_; ++c) to[c] = detail::widen(from[c * num_cells_ + k]);
     }
   }
   /// The other way round.
-  void to_planes(const R* from, std::int64_t image, int fields, R* planes) const {
-    R* to = planes + image * channels_ * num_cells_;
+  void to_planes(const R* from, std::int64_t image, int fields, S* planes) const {
+    S* to = planes + image * channels_ * num_cells_;
     for (std::int64_t k = 0; k < num_cells_; ++k, from += fields) {
-      for (int c = 0; c < channels_; ++c) to[c * num_cells_ + k] = from[c];
+      for (int c = 0; c < channels_; ++c) to[c * num_cells_ + k] = detail::narrow<S>(from[c]);
     }
   }
 
@@ -142,7 +144,7 @@ class SoftSlic {
   /// Calls f(cell of the scratch, its strip) for the strips of a group, with the features.
   template <class F>
   void for_strips(const CellGroup& group, Scratch<R>& s, F f) const {
-    const R* image = features_ + group.image * image_;
+    const S* image = features_ + group.image * image_;
     const auto part = [&](std::int64_t i) {
       return static_cast<int>(i * channels_ / group.num_cells);
     };
@@ -198,16 +200,18 @@ class SoftSlic {
   int channels_;
   std::int64_t num_cells_;
   std::int64_t image_;  // elements of an image
-  const R* features_;
+  const S* features_;
   R scale_;  // of squared distances
   RowSums<R> row_sums_;
 };
 
-template <class R>
-class Forward : SoftSlic<R> {
+template <class S>
+class Forward : SoftSlic<S> {
+  using R = ComputeType<S>;
+
  public:
-  Forward(const SoftSlicArgs<R>& args, const SoftSlicParams& params, int num_threads)
-      : SoftSlic<R>(args.batch, args.channels, args.height, args.width, args.features, params,
+  Forward(const SoftSlicArgs<S>& args, const SoftSlicParams& params, int num_threads)
+      : SoftSlic<S>(args.batch, args.channels, args.height, args.width, args.features, params,
                     num_threads),
         args_(args),
         num_iter_(params.num_iter) {}
@@ -243,10 +247,10 @@ class Forward : SoftSlic<R> {
     R* centers = this->centers_of(args_.history, 0, group.image);
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const CellGrid::Box box = grid.box(group.first_cell + i);
-      const R* first = this->features_ + group.image * this->image_ +
+      const S* first = this->features_ + group.image * this->image_ +
                        box.begin[1] * grid.shape()[2] + box.begin[2];
       R* center = centers + (group.first_cell + i) * (this->channels_ + 1);
-      for (int c = 0; c < this->channels_; ++c) center[c] = first[c * plane];
+      for (int c = 0; c < this->channels_; ++c) center[c] = detail::widen(first[c * plane]);
     }
     this->start_group(group, centers, s);
     this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
@@ -290,7 +294,7 @@ class Forward : SoftSlic<R> {
                          Scratch<R>& s) {
     const CellGrid& grid = this->cells_.grid;
     const std::int64_t plane = grid.num_pixels();
-    R* planes = args_.association + image * kSoftCandidates * plane;
+    S* planes = args_.association + image * kSoftCandidates * plane;
     for (int j = 0; j < candidates.count; ++j) {
       put_strip(s.weights.data() + j * strip.stride(), 1, grid, strip,
                 planes + candidates.slot[j] * plane);
@@ -326,7 +330,7 @@ class Forward : SoftSlic<R> {
     }
   }
 
-  const SoftSlicArgs<R>& args_;
+  const SoftSlicArgs<S>& args_;
   int num_iter_;
 };
 
@@ -335,11 +339,13 @@ class Forward : SoftSlic<R> {
 ///     u_pi = h_i . (F_p - S^t_i) + E_pi,    b_pi = A_pi (u_pi - sum over j of A_pj u_pj),
 ///     dL/dF_p += sum over i of A_pi h_i + 2 / temperature * b_pi S^(t-1)_i,
 ///     dL/dS^(t-1)_i = 2 / temperature * sum over p of b_pi (F_p - S^(t-1)_i).
-template <class R>
-class Backward : SoftSlic<R> {
+template <class S>
+class Backward : SoftSlic<S> {
+  using R = ComputeType<S>;
+
  public:
-  Backward(const SoftSlicGradients<R>& args, const SoftSlicParams& params, int num_threads)
-      : SoftSlic<R>(args.batch, args.channels, args.height, args.width, args.features, params,
+  Backward(const SoftSlicGradients<S>& args, const SoftSlicParams& params, int num_threads)
+      : SoftSlic<S>(args.batch, args.channels, args.height, args.width, args.features, params,
                     num_threads),
         args_(args),
         num_iter_(params.num_iter),
@@ -440,7 +446,7 @@ class Backward : SoftSlic<R> {
   void take_association_gradients(std::int64_t image, const Strip& strip,
                                   const CellScratch<R>& cell, R* rows) {
     const std::int64_t plane = this->cells_.grid.num_pixels();
-    const R* planes = args_.association + image * kSoftCandidates * plane;
+    const S* planes = args_.association + image * kSoftCandidates * plane;
     GroupStrip strips{};
     strips.of_cell[0] = strip;
     strips.num_cells = 1;
@@ -522,7 +528,7 @@ class Backward : SoftSlic<R> {
     }
   }
 
-  const SoftSlicGradients<R>& args_;
+  const SoftSlicGradients<S>& args_;
   int num_iter_;
   int first_;            // the first iteration that gradients go back through
   std::int64_t step_;    // elements of the gradients of one iteration
@@ -531,19 +537,25 @@ class Backward : SoftSlic<R> {
 
 }  // namespace
 
-template <class R>
-void soft_slic(const SoftSlicArgs<R>& args, const SoftSlicParams& params, int num_threads) {
-  Forward<R>(args, params, num_threads).run();
+template <class S>
+void soft_slic(const SoftSlicArgs<S>& args, const SoftSlicParams& params, int num_threads) {
+  Forward<S>(args, params, num_threads).run();
 }
 template void soft_slic(const SoftSlicArgs<float>&, const SoftSlicParams&, int);
 template void soft_slic(const SoftSlicArgs<double>&, const SoftSlicParams&, int);
+template void soft_slic(const SoftSlicArgs<detail::Half>&, const SoftSlicParams&, int);
+template void soft_slic(const SoftSlicArgs<detail::BFloat16>&, const SoftSlicParams&, int);
 
-template <class R>
-void soft_slic_backward(const SoftSlicGradients<R>& args, const SoftSlicParams& params,
+template <class S>
+void soft_slic_backward(const SoftSlicGradients<S>& args, const SoftSlicParams& params,
                         int num_threads) {
-  Backward<R>(args, params, num_threads).run();
+  Backward<S>(args, params, num_threads).run();
 }
 template void soft_slic_backward(const SoftSlicGradients<float>&, const SoftSlicParams&, int);
 template void soft_slic_backward(const SoftSlicGradients<double>&, const SoftSlicParams&, int);
+template void soft_slic_backward(const SoftSlicGradients<detail::Half>&, const SoftSlicParams&,
+                                 int);
+template void soft_slic_backward(const SoftSlicGradients<detail::BFloat16>&, const SoftSlicParams&,
+                                 int);
 
 }  // namespace superpix::cpu
