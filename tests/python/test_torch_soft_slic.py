@@ -192,6 +192,8 @@ def test_layer_is_the_function_and_trains() -> None:
         ((torch.zeros(1, 2, 3, 4), (4, 1)), ValueError, "from 1 to 3 rows"),
         ((torch.zeros(1, 2, 3, 4), (0, 1)), ValueError, "from 1 to 3 rows"),
         ((torch.zeros(1, 2, 3, 4), (1, 1), 0), ValueError, "num_iter must be at least 1"),
+        ((torch.zeros(1, 2, 3, 4), (1, 1), -9), ValueError, "num_iter must be at least 1"),
+        ((torch.zeros(1, 2, 3, 4), (1, 1), 2.0), TypeError, "num_iter must be an int"),
     ],
 )
 def test_errors(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
@@ -204,6 +206,7 @@ def test_errors(arguments: tuple[Any, ...], error: type[Exception], message: str
     [
         ({"temperature": 0.0}, ValueError, "temperature must be"),
         ({"temperature": float("nan")}, ValueError, "temperature must be"),
+        ({"temperature": "warm"}, TypeError, "temperature must be a number"),
         ({"grad_iter": 0}, ValueError, "grad_iter must be at least 1"),
         ({"initial_centers": torch.zeros(1, 2, 5)}, ValueError, "initial_centers must be"),
         ({"initial_centers": torch.zeros(2, 4)}, ValueError, "initial_centers must be"),

@@ -103,13 +103,27 @@ def check_grid(grid: tuple[int, int], height: int, width: int) -> tuple[int, int
         rows, columns = grid
     except (TypeError, ValueError):
         raise TypeError(f"grid must be (rows, columns), got {grid!r}") from None
-    if not isinstance(rows, int) or not isinstance(columns, int):
+    if not isinstance(rows, int | torch.SymInt) or not isinstance(columns, int | torch.SymInt):
         raise TypeError(f"grid must be two ints, got {grid!r}")
     if not (1 <= rows <= height and 1 <= columns <= width):
         raise ValueError(
             f"grid must have from 1 to {height} rows and from 1 to {width} columns, got {grid}"
         )
     return rows, columns
+
+
+def check_positive(value: object, name: str) -> None:
+    """Raise unless ``value`` is an int of at least 1."""
+    if not isinstance(value, int | torch.SymInt) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_number(value: object, name: str) -> None:
+    """Raise unless ``value`` is an int or a float."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {value!r}")
 
 
 def _no_cuda(name: str) -> Callable[..., Any]:

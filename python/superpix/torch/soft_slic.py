@@ -90,10 +90,12 @@ def soft_slic(
     """
     _library.check_floating(features, "features", 4, "[B, C, H, W]")
     rows, columns = _library.check_grid(grid, *features.shape[2:])
+    _library.check_positive(num_iter, "num_iter")
+    _library.check_number(temperature, "temperature")
     if grad_iter is None:
         grad_iter = 0
-    elif grad_iter < 1:
-        raise ValueError(f"grad_iter must be at least 1, or None for all, got {grad_iter}")
+    else:
+        _library.check_positive(grad_iter, "grad_iter")
     if initial_centers is not None:
         _library.check_floating(initial_centers, "initial_centers", 3, "[B, C, K]")
     association, centers, _ = _differentiable(
@@ -138,15 +140,6 @@ class SoftSLIC(nn.Module):
         return f"grid={self.grid}, num_iter={self.num_iter}, temperature={self.temperature}"
 
 
-def _history_shape(features: Tensor, rows: int, columns: int, num_iter: int) -> list[int]:
-    """Return the shape of what backward needs of the centres, those of each iteration."""
-    return [num_iter + 1, features.shape[0], rows * columns, features.shape[1] + 1]
-
-
-def _compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    return torch.float64 if dtype == torch.float64 else torch.float32
-
-
 def _empty_outputs(
     features: Tensor,
     initial_centers: Tensor | None,
@@ -156,13 +149,15 @@ def _empty_outputs(
     temperature: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     batch, channels, height, width = features.shape
+    superpixels = rows * columns
+    # The centres of all iterations, which backward needs, are in the precision of the computation.
+    # Naming the dtype takes as long as the allocation, so only halves do.
+    is_half = features.dtype in (torch.float16, torch.bfloat16)
+    like = features.new_empty(0, dtype=torch.float32) if is_half else features
     return (
-        features.new_empty((batch, 9, height, width)),
-        features.new_empty((batch, channels, rows * columns)),
-        features.new_empty(
-            _history_shape(features, rows, columns, num_iter),
-            dtype=_compute_dtype(features.dtype),
-        ),
+        features.new_empty(batch, 9, height, width),
+        features.new_empty(batch, channels, superpixels),
+        like.new_empty(num_iter + 1, batch, superpixels, channels + 1),
     )
 
 
@@ -204,7 +199,7 @@ def _empty_gradients(
     batch, channels = features.shape[:2]
     return (
         torch.empty_like(features, memory_format=torch.contiguous_format),
-        features.new_empty((batch, channels, history.shape[2] if has_initial else 0)),
+        features.new_empty(batch, channels, history.shape[2] if has_initial else 0),
     )
 
 
