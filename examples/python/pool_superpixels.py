@@ -47,12 +47,10 @@ def make_batch(rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor, Ten
         image = (disc + rng.normal(0, 0.8, disc.shape)).astype(np.float32)
         labels = superpix.slic(image, NUM_SEGMENTS, channel_axis=None, sigma=2, start_label=0)
         labels = np.where(labels < NUM_SEGMENTS, labels, -1)  # -1 takes no part
-        share = [
-            disc[labels == k].mean() if (labels == k).any() else 0 for k in range(NUM_SEGMENTS)
-        ]
+        share = superpix.pool(disc[np.newaxis].astype(np.float32), labels, NUM_SEGMENTS)[0]
         images.append(image[np.newaxis])
         all_labels.append(labels)
-        targets.append(np.array(share) > 0.5)
+        targets.append(share > 0.5)
     return (
         torch.from_numpy(np.stack(images)),
         torch.from_numpy(np.stack(all_labels)),
