@@ -6,7 +6,12 @@
 
 #include <cstdint>
 
+#include "cpu/maximum.h"
+#include "detail/half.h"
+
 namespace superpix::cpu {
+
+using detail::ComputeType;
 
 inline constexpr int kMaxCandidates = 27;  // 3 x 3 x 3 cells; 3 x 3 in two dimensions
 
@@ -178,6 +183,26 @@ struct RowKernels {
   void (*put_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, R* to);
 };
 
+/// Rows of the cells that a plane is cut into: cell (r, c) is the rows of pixels from row_edges[r]
+/// to row_edges[r + 1] and the columns from column_edges[c] to column_edges[c + 1], ends excluded.
+struct CellRows {
+  std::int64_t width;                // of the plane
+  const std::int64_t* row_edges;     // [num_rows + 1]
+  const std::int64_t* column_edges;  // [num_columns + 1], from 0 to width
+  std::int64_t num_rows, num_columns;
+};
+
+/// The kernels of cell_kernels.h for planes of elements of type S; scratch as in cell_scratch.h.
+template <class S>
+struct CellKernels {
+  /// The sum of each cell [num_rows][num_columns]. With up to 32 rows of pixels each, rounding
+  /// errors do not grow with the size of cells.
+  void (*sum_cells)(const S* plane, const CellRows& cells, void* scratch, double* sums);
+  void (*max_cells)(const S* plane, const CellRows& cells, void* scratch, Maximum<S>* maxima);
+  /// Gives all pixels of a cell its value.
+  void (*fill_cells)(const double* values, const CellRows& cells, void* scratch, S* plane);
+};
+
 struct Kernels {
   const char* name;
 
@@ -231,6 +256,11 @@ struct Kernels {
 
   RowKernels<float> float_rows;
   RowKernels<double> double_rows;
+
+  CellKernels<float> float_cells;
+  CellKernels<double> double_cells;
+  CellKernels<detail::Half> half_cells;
+  CellKernels<detail::BFloat16> bfloat16_cells;
 };
 
 /// The best kernels for this processor, or those that SUPERPIX_SIMD names.
