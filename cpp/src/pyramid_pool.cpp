@@ -8,8 +8,8 @@
 
 #include "cpu/pyramid_pool.h"
 #include "detail/check.h"
-#include "detail/half.h"
 #include "detail/resolve_threads.h"
+#include "detail/soft_arguments.h"
 
 namespace superpix {
 namespace {
@@ -81,21 +81,6 @@ void check_in_plane(const T* indices, std::int64_t n, std::int64_t pixels, const
   }
 }
 
-/// Calls f(zero of the type of a floating point dtype).
-template <class F>
-void with_floating(DType dtype, F f) {
-  switch (dtype) {
-    case DType::kFloat16:
-      return f(detail::Half{});
-    case DType::kBFloat16:
-      return f(detail::BFloat16{});
-    case DType::kFloat32:
-      return f(float{});
-    default:
-      return f(double{});
-  }
-}
-
 }  // namespace
 
 std::int64_t pyramid_pool_size(const std::vector<std::int64_t>& bins) {
@@ -120,8 +105,8 @@ void pyramid_pool(const ArrayView& features, const ArrayView& pooled, const Arra
         "indices must be nullptr for the mean");
   const cpu::PyramidIndices to = check_indices(indices, kOp, {batch, channels, windows});
   const int num_threads = detail::resolve_threads(context.num_threads);
-  with_floating(features.dtype, [&](auto zero) {
-    using S = decltype(zero);
+  detail::with_floating(features.dtype, [&](auto type) {
+    using S = typename decltype(type)::type;
     const cpu::PyramidPoolArgs<S> args{batch * channels,
                                        height,
                                        width,
@@ -161,8 +146,8 @@ void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indice
         : check_in_plane(static_cast<const std::int32_t*>(from.data), n, height * width, kOp);
   }
   const int num_threads = detail::resolve_threads(context.num_threads);
-  with_floating(grad_pooled.dtype, [&](auto zero) {
-    using S = decltype(zero);
+  detail::with_floating(grad_pooled.dtype, [&](auto type) {
+    using S = typename decltype(type)::type;
     const cpu::PyramidPoolGradients<S> args{batch * channels,
                                             height,
                                             width,

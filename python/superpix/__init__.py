@@ -20,9 +20,15 @@ from superpix._runtime import (
     set_num_threads,
 )
 from superpix._slic import slic
-from superpix._soft_slic import SoftSlicResult, soft_slic
+from superpix._soft_slic import (
+    SoftSlicGradients,
+    SoftSlicResult,
+    soft_slic,
+    soft_slic_backward,
+)
 
 __all__ = [
+    "SoftSlicGradients",
     "SoftSlicResult",
     "__version__",
     "build_info",
@@ -37,4 +43,5 @@ __all__ = [
     "set_num_threads",
     "slic",
     "soft_slic",
+    "soft_slic_backward",
 ]

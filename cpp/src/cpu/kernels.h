@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "cpu/maximum.h"
 #include "detail/half.h"
@@ -178,9 +179,15 @@ struct RowKernels {
   void (*add_lanes)(const R* lanes, std::int64_t n, R* sums);
   void (*softmax_rows)(R* rows, int count, std::int64_t stride, std::int64_t n);
   void (*softmax_gradient_rows)(const R* weights, R* rows, int count, std::int64_t stride);
-  void (*take_segments)(const R* from, std::int64_t step, std::int64_t height,
-                        const Segment<R>* segments, int count);
-  void (*put_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, R* to);
+};
+
+/// The kernels of row_kernels.h between rows and images of elements S.
+template <class S>
+struct ImageKernels {
+  void (*take_segments)(const S* from, std::int64_t step, std::int64_t height,
+                        const Segment<ComputeType<S>>* segments, int count);
+  void (*put_row)(const ComputeType<S>* from, std::int64_t step, std::int64_t height,
+                  std::int64_t width, S* to);
 };
 
 /// Rows of the cells that a plane is cut into: cell (r, c) is the rows of pixels from row_edges[r]
@@ -256,12 +263,18 @@ struct Kernels {
 
   RowKernels<float> float_rows;
   RowKernels<double> double_rows;
-
+  ImageKernels<float> float_images;
+  ImageKernels<double> double_images;
+  ImageKernels<detail::Half> half_images;
+  ImageKernels<detail::BFloat16> bfloat16_images;
   CellKernels<float> float_cells;
   CellKernels<double> double_cells;
   CellKernels<detail::Half> half_cells;
   CellKernels<detail::BFloat16> bfloat16_cells;
 };
+
+/// Those that this processor and build have, the best last.
+std::vector<const Kernels*> all_kernels();
 
 /// The best kernels for this processor, or those that SUPERPIX_SIMD names.
 const Kernels& kernels();
