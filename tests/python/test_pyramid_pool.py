@@ -75,6 +75,45 @@ def test_any_features_and_bins(
         np.testing.assert_allclose(level, expected, rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_backward_matches_differences(batch: tuple[int, ...], reduce: str) -> None:
+    features = features_of(*batch, 2, 5, 7, dtype=np.float64)
+    bins = (1, 3)
+    weights = tuple(features_of(*batch, 2, b, b, dtype=np.float64) for b in bins)
+
+    def loss() -> float:
+        levels = sp.pyramid_pool(features, bins, reduce)
+        return float(sum((w * level).sum() for w, level in zip(weights, levels, strict=True)))
+
+    found = sp.pyramid_pool_backward(features, weights, bins, reduce)
+    assert found.shape == features.shape
+    expected = np.empty_like(features)
+    for i in np.ndindex(features.shape):
+        value = features[i]
+        features[i] = value + 1e-6
+        more = loss()
+        features[i] = value - 1e-6
+        expected[i] = (more - loss()) / 2e-6
+        features[i] = value
+    np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("grad_levels", "error"),
+    [
+        (np.zeros((3, 1, 1), np.float32), TypeError),
+        ((np.zeros((3, 1, 1), np.float32),), TypeError),
+        ((np.zeros((3, 1, 1), np.float32), [[1.0]]), TypeError),
+        ((np.zeros((3, 1, 1), np.float32), np.zeros((3, 2, 2))), TypeError),
+        ((np.zeros((3, 1, 1), np.float32), np.zeros((3, 2, 3), np.float32)), ValueError),
+    ],
+)
+def test_errors_of_backward_name_the_argument(grad_levels: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="grad_levels"):
+        sp.pyramid_pool_backward(features_of(3, 8, 9), grad_levels, (1, 2))
+
+
 def test_images_of_a_batch_are_independent_to_the_bit() -> None:
     features = features_of(3, 4, 21, 34)
     batch = sp.pyramid_pool(features, num_threads=2)
