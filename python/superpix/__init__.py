@@ -10,6 +10,7 @@ from superpix import metrics
 from superpix._color import rgb_to_lab
 from superpix._connectivity import enforce_connectivity
 from superpix._core import __version__
+from superpix._pyramid_pool import pyramid_pool, pyramid_pool_backward
 from superpix._runtime import (
     build_info,
     cuda_available,
@@ -37,6 +38,8 @@ __all__ = [
     "get_include",
     "get_num_threads",
     "metrics",
+    "pyramid_pool",
+    "pyramid_pool_backward",
     "rgb_to_lab",
     "set_num_threads",
     "slic",

@@ -5,6 +5,7 @@
 // rest of the library uses too (std::min among them): the linker could keep this file's copy.
 #pragma once
 
+#include "cpu/cell_kernels.h"
 #include "cpu/color_kernels.h"
 #include "cpu/kernels.h"
 #include "cpu/label_kernels.h"
@@ -42,6 +43,10 @@ const Kernels& SUPERPIX_KERNELS() {
       .double_images = {take_segments<double>, put_row<double>},
       .half_images = {take_segments<Half>, put_row<Half>},
       .bfloat16_images = {take_segments<BFloat16>, put_row<BFloat16>},
+      .float_cells = {sum_cells<float>, max_cells<float>, fill_cells<float>},
+      .double_cells = {sum_cells<double>, max_cells<double>, fill_cells<double>},
+      .half_cells = {sum_cells<Half>, max_cells<Half>, fill_cells<Half>},
+      .bfloat16_cells = {sum_cells<BFloat16>, max_cells<BFloat16>, fill_cells<BFloat16>},
   };
   return kernels;
 }

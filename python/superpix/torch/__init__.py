@@ -15,6 +15,7 @@ except ImportError as error:
         "superpix.torch needs PyTorch 2.6 or newer: pip install 'superpix[torch]'"
     ) from error
 
+from superpix.torch.pyramid_pool import PyramidPooling, pyramid_pool
 from superpix.torch.soft_slic import SoftSLIC, SoftSlicResult, soft_slic
 
-__all__ = ["SoftSLIC", "SoftSlicResult", "soft_slic"]
+__all__ = ["PyramidPooling", "SoftSLIC", "SoftSlicResult", "pyramid_pool", "soft_slic"]
