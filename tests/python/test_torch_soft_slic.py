@@ -142,6 +142,24 @@ def test_works_with_all_that_torch_does() -> None:
     )
 
 
+def test_one_graph_serves_all_sizes_and_grids() -> None:
+    def function(x: Any) -> Any:
+        return st.soft_slic(x, (x.shape[2] // 8, x.shape[3] // 8), 2).association
+
+    torch.compiler.reset()
+    graphs = []
+
+    def count(graph: Any, inputs: Any) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(function, fullgraph=True, dynamic=True, backend=count)
+    for shape in ((1, 3, 32, 40), (1, 3, 48, 64), (1, 3, 80, 24)):
+        x = random(*shape)
+        assert torch.equal(compiled(x), function(x))
+    assert len(graphs) == 1
+
+
 def test_vmaps_over_initial_centers_too() -> None:
     x, start = random(2, 3, 24, 31), random(2, 3, 12)
 

@@ -238,8 +238,8 @@ def _backward_cpu(
 
 
 _forward = _library.define(
-    "soft_slic(Tensor features, Tensor? initial_centers, int rows, int columns, int num_iter, "
-    "float temperature) -> (Tensor association, Tensor centers, Tensor history)",
+    "soft_slic(Tensor features, Tensor? initial_centers, SymInt rows, SymInt columns, "
+    "int num_iter, float temperature) -> (Tensor association, Tensor centers, Tensor history)",
     _forward_cpu,
     _empty_outputs,
     batch_dims=(0, 0, None, None, None, None),
@@ -247,7 +247,7 @@ _forward = _library.define(
 )
 _backward = _library.define(
     "soft_slic_backward(Tensor features, Tensor history, Tensor? grad_association, "
-    "Tensor? grad_centers, bool has_initial, int rows, int columns, int num_iter, "
+    "Tensor? grad_centers, bool has_initial, SymInt rows, SymInt columns, int num_iter, "
     "float temperature, int grad_iter) -> (Tensor grad_features, Tensor grad_initial)",
     _backward_cpu,
     _empty_gradients,
