@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 Function = Callable[..., Any]
 
@@ -139,3 +140,8 @@ def assert_forward_mode_is_refused(function: Function, *tensors: Tensor) -> None
     """Nothing is differentiated wrongly: an op without forward mode says so."""
     with pytest.raises(NotImplementedError, match="jvp"):
         torch.func.jvp(lambda x: function(x, *tensors[1:]), tensors[:1], tensors[:1])
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(tensors[0], tensors[0])
+        for grad in (True, False):
+            with torch.set_grad_enabled(grad), pytest.raises(NotImplementedError, match="jvp"):
+                function(dual, *tensors[1:])

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 _LIBRARY = torch.library.Library("superpix", "DEF")
 
@@ -86,7 +87,10 @@ def differentiable(
             return op(*args)
         if torch._C._are_functorch_transforms_active():
             return transformed.apply(*args)
-        return eager.apply(*args)
+        if not torch.is_grad_enabled() and forward_ad._current_level < 0:
+            with torch._C._AutoDispatchBelowAutograd():
+                return op(*args)
+        return eager.apply(*args)  # which refuses forward mode
 
     return call
 
