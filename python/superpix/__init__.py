@@ -10,6 +10,7 @@ from superpix import metrics
 from superpix._color import rgb_to_lab
 from superpix._connectivity import enforce_connectivity
 from superpix._core import __version__
+from superpix._pool import pool, unpool
 from superpix._runtime import (
     build_info,
     cuda_available,
@@ -31,8 +32,10 @@ __all__ = [
     "get_include",
     "get_num_threads",
     "metrics",
+    "pool",
     "rgb_to_lab",
     "set_num_threads",
     "slic",
     "soft_slic",
+    "unpool",
 ]

@@ -8,6 +8,7 @@
 #include "cpu/color_kernels.h"
 #include "cpu/kernels.h"
 #include "cpu/label_kernels.h"
+#include "cpu/pool_kernels.h"
 #include "cpu/refine_kernels.h"
 #include "cpu/row_kernels.h"
 #include "cpu/slic_float_kernels.h"
@@ -39,6 +40,14 @@ const Kernels& SUPERPIX_KERNELS() {
       .double_rows = {mix_rows<double>, sum_products<double>, add_lanes<double>,
                       softmax_rows<double>, softmax_gradient_rows<double>, take_segments<double>,
                       put_row<double>},
+      .are_labels = are_labels,
+      .are_wide_labels = are_wide_labels,
+      .find_label_runs = find_label_runs<std::int32_t>,
+      .find_wide_label_runs = find_label_runs<std::int64_t>,
+      .float_pool = pool_kernels_of<float>(),
+      .double_pool = pool_kernels_of<double>(),
+      .half_pool = pool_kernels_of<detail::Half>(),
+      .bfloat16_pool = pool_kernels_of<detail::BFloat16>(),
   };
   return kernels;
 }
