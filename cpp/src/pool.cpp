@@ -8,11 +8,10 @@
 #include <limits>
 #include <optional>
 #include <string>
-#include <type_traits>
 
 #include "detail/check.h"
-#include "detail/half.h"
 #include "detail/resolve_threads.h"
+#include "detail/soft_arguments.h"
 
 namespace superpix {
 namespace {
@@ -78,7 +77,8 @@ void check_arrays(const Arrays& a, bool same_size) {
   const std::string features_name = a.features_name;
   const std::string pooled_name = a.pooled_name;
   if (!detail::is_floating(a.features.dtype)) {
-    throw InvalidType(std::string(op) + ": " + features_name + " must be floating, got " +
+    throw InvalidType(std::string(op) + ": " + features_name +
+                      " must be float16, bfloat16, float32 or float64, got " +
                       name(a.features.dtype));
   }
   check(a.features.ndim == 4, op,
@@ -131,25 +131,11 @@ void check_reduce(const char* op, Reduce reduce) {
         op, "reduce must be one of Reduce");
 }
 
-/// Calls f with a value of what arrays of `dtype` are made of.
-template <class F>
-void with_storage(DType dtype, F f) {
-  if (dtype == DType::kFloat32) {
-    f(float{});
-  } else if (dtype == DType::kFloat64) {
-    f(double{});
-  } else if (dtype == DType::kFloat16) {
-    f(detail::Half{});
-  } else {
-    f(detail::BFloat16{});
-  }
-}
-
 void pool_checked(const Arrays& a, std::int32_t* saved, Reduce reduce, int num_threads) {
   check_labels(a, num_threads);
   if (a.features.size() == 0) return;
-  with_storage(a.features.dtype, [&](auto zero) {
-    using S = decltype(zero);
+  detail::with_floating(a.features.dtype, [&](auto type) {
+    using S = typename decltype(type)::type;
     cpu::pool<S>({a.label_array(), a.channels(), a.segments(),
                   static_cast<const S*>(a.features.data), static_cast<S*>(a.pooled.data), saved},
                  reduce, num_threads);
@@ -159,8 +145,8 @@ void pool_checked(const Arrays& a, std::int32_t* saved, Reduce reduce, int num_t
 void unpool_checked(const Arrays& a, const std::int32_t* counts, int num_threads) {
   check_labels(a, num_threads);
   if (a.features.size() == 0) return;
-  with_storage(a.features.dtype, [&](auto zero) {
-    using S = decltype(zero);
+  detail::with_floating(a.features.dtype, [&](auto type) {
+    using S = typename decltype(type)::type;
     cpu::unpool<S>({a.label_array(), a.channels(), a.segments(),
                     static_cast<const S*>(a.pooled.data), counts, static_cast<S*>(a.features.data)},
                    num_threads);
@@ -210,8 +196,8 @@ void pool_backward(const ArrayView& grad_pooled, const ArrayView& labels, const 
   }
   check_indices(a, saved_data);
   if (grad_features.size() == 0) return;
-  with_storage(grad_features.dtype, [&](auto zero) {
-    using S = decltype(zero);
+  detail::with_floating(grad_features.dtype, [&](auto type) {
+    using S = typename decltype(type)::type;
     cpu::put_best_gradients<S>(
         {a.batch(), a.channels(), a.segments(), a.cells(), !a.label_array().has_a_label_per_cell(),
          static_cast<const S*>(grad_pooled.data), saved_data, static_cast<S*>(grad_features.data)},

@@ -573,7 +573,8 @@ TEST(PoolErrors, NameTheArgument) {
   const auto f = features.view();
   const auto l = labels.view();
   const auto p = pooled.view();
-  refused("features must be floating, got int32", Array<std::int32_t>({2, 3, 8, 9}).view(), l, p);
+  refused("features must be float16, bfloat16, float32 or float64, got int32",
+          Array<std::int32_t>({2, 3, 8, 9}).view(), l, p);
   refused("features must be [B, C, H, W], got [2, 3, 8]", Array<float>({2, 3, 8}).view(), l, p);
   refused("features must have pixels", Array<float>({2, 3, 0, 9}).view(), l, p);
   refused("features must be C-contiguous", test::Scattered(f).view, l, p);
@@ -651,7 +652,7 @@ TEST(PoolErrors, SavedAndGradientsAreChecked) {
   expect_error("saved must be int32", [&] {
     pool(features.view(), labels.view(), pooled.view(), &wide_view, Reduce::kMean);
   });
-  expect_error("grad_features must be floating", [&] {
+  expect_error("grad_features must be float16", [&] {
     pool_backward(pooled.view(), labels.view(), nullptr, Array<std::int32_t>({2, 3, 8, 9}).view(),
                   Reduce::kSum);
   });

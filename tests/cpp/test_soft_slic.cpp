@@ -6,17 +6,22 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "array.h"
+#include "halves.h"
 #include "soft_slic_reference.h"
 
 namespace superpix {
 namespace {
 
+using detail::BFloat16;
+using detail::ComputeType;
+using detail::Half;
 using test::Array;
 using test::Shape;
 using test::SoftSlicReference;
@@ -35,10 +40,10 @@ const std::vector<Case> kCases = {
 
 template <class T>
 Array<T> random_array(const Shape& shape, unsigned seed, double scale) {
-  Array<T> array(shape);
+  Array<double> array(shape);
   test::Random random(seed);
-  for (T& value : array.data) value = static_cast<T>(scale * (2.0 * random.unit() - 1.0));
-  return array;
+  for (double& value : array.data) value = scale * (2.0 * random.unit() - 1.0);
+  return test::rounded<T>(array);
 }
 
 /// Features that vary slowly along y and x, and noise.
@@ -50,8 +55,9 @@ Array<T> features_of(const Case& c, double offset = 0.0) {
     const auto y = static_cast<double>(static_cast<std::int64_t>(i) / c.width % c.height);
     const auto channel =
         static_cast<double>(static_cast<std::int64_t>(i) / (c.width * c.height) % c.channels);
-    features.data[i] +=
-        static_cast<T>(offset + std::sin(0.3 * x + channel) + std::cos(0.2 * y - channel));
+    const double trend = offset + std::sin(0.3 * x + channel) + std::cos(0.2 * y - channel);
+    features.data[i] =
+        detail::narrow<T>(detail::widen(features.data[i]) + static_cast<ComputeType<T>>(trend));
   }
   return features;
 }
@@ -66,7 +72,8 @@ SoftSlicParams params_of(const Case& c) {
 
 template <class T>
 struct Output {
-  Array<T> association, centers, history;
+  Array<T> association, centers;
+  Array<ComputeType<T>> history;
 };
 
 template <class T>
@@ -75,7 +82,7 @@ Output<T> run(const Case& c, const Array<T>& features, const SoftSlicParams& par
   Output<T> out{
       Array<T>({c.batch, 9, c.height, c.width}, T{7}),
       Array<T>({c.batch, c.channels, c.rows * c.columns}, T{7}),
-      Array<T>({soft_slic_history_size(c.batch, c.channels, params)}, T{7}),
+      Array<ComputeType<T>>({soft_slic_history_size(c.batch, c.channels, params)}, 7),
   };
   Context context;
   context.num_threads = num_threads;
@@ -91,7 +98,8 @@ template <class T>
 std::vector<double> image_of(const Array<T>& array, std::int64_t image) {
   const auto n =
       static_cast<std::ptrdiff_t>(array.data.size()) / static_cast<std::ptrdiff_t>(array.shape[0]);
-  return {array.data.begin() + image * n, array.data.begin() + (image + 1) * n};
+  return test::values_of(
+      std::vector<T>(array.data.begin() + image * n, array.data.begin() + (image + 1) * n));
 }
 
 double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
@@ -141,9 +149,26 @@ TEST(SoftSlic, MatchesReferenceInFloat) {
   }
 }
 
+// 16-bit results are the nearest to what float32 computes: 2^-11 and 2^-8 are half of the distance
+// between neighbours.
+TEST(SoftSlic, MatchesReferenceInHalfPrecision) {
+  for (const Case& c : kCases) {
+    for (const bool initial : {false, true}) {
+      expect_reference<Half>(c, params_of(c), 0.0, initial, 1e-5 + std::ldexp(1.0, -11));
+      expect_reference<BFloat16>(c, params_of(c), 0.0, initial, 1e-5 + std::ldexp(1.0, -8));
+    }
+  }
+}
+
 // Far from 0 as positions are: squares of features are large, what tells them apart is small.
 TEST(SoftSlic, KeepsItsPrecisionFarFromZero) {
   for (const Case& c : kCases) expect_reference<float>(c, params_of(c), 80.0, false, 5e-4);
+}
+
+template <class T>
+bool same_bits(const Array<T>& a, const Array<T>& b) {
+  return a.shape == b.shape &&
+         std::memcmp(a.data.data(), b.data.data(), a.data.size() * sizeof(T)) == 0;
 }
 
 template <class T>
@@ -153,8 +178,8 @@ void expect_same_for_threads_and_places(const Case& c) {
   const Output<T> expected = run(c, features, params);
   for (const int threads : {2, 3, 8}) {
     const Output<T> found = run<T>(c, features, params, nullptr, threads);
-    EXPECT_EQ(found.association.data, expected.association.data);
-    EXPECT_EQ(found.centers.data, expected.centers.data);
+    EXPECT_TRUE(same_bits(found.association, expected.association));
+    EXPECT_TRUE(same_bits(found.centers, expected.centers));
     EXPECT_EQ(found.history.data, expected.history.data);
   }
   Case twice = c;
@@ -164,15 +189,18 @@ void expect_same_for_threads_and_places(const Case& c) {
   std::copy(features.data.begin(), features.data.end(),
             repeated.data.begin() + static_cast<std::ptrdiff_t>(features.data.size()));
   const Output<T> found = run<T>(twice, repeated, params, nullptr, 2);
-  EXPECT_TRUE(std::equal(
-      expected.centers.data.begin(), expected.centers.data.end(),
-      found.centers.data.begin() + static_cast<std::ptrdiff_t>(expected.centers.data.size())));
+  Array<T> second(expected.centers.shape);
+  std::copy(found.centers.data.begin() + static_cast<std::ptrdiff_t>(second.data.size()),
+            found.centers.data.end(), second.data.begin());
+  EXPECT_TRUE(same_bits(second, expected.centers));
 }
 
 TEST(SoftSlic, HasTheSameBitsForAnyNumberOfThreadsAndPlaceInTheBatch) {
   for (const Case& c : kCases) {
     expect_same_for_threads_and_places<float>(c);
     expect_same_for_threads_and_places<double>(c);
+    expect_same_for_threads_and_places<Half>(c);
+    expect_same_for_threads_and_places<BFloat16>(c);
   }
 }
 
@@ -293,25 +321,36 @@ TEST(SoftSlicBackward, GradientOfACenterThatKeptItsPlaceIsHandedOn) {
   expect_numeric_gradient(found.features, features, loss);
 }
 
-TEST(SoftSlicBackward, FloatIsNearDouble) {
+template <class T>
+void expect_gradients_near_double(double tolerance) {
   for (const Case& c : kCases) {
-    const std::int64_t k = c.rows * c.columns;
-    const auto a = random_array<double>({c.batch, 9, c.height, c.width}, 6, 1.0);
-    const auto s = random_array<double>({c.batch, c.channels, k}, 7, 1.0);
-    const auto narrow = [](const Array<double>& wide) {
-      return Array<float>(wide.shape, std::vector<float>(wide.data.begin(), wide.data.end()));
-    };
-    const Array<float> narrow_a = narrow(a);
-    const Array<float> narrow_s = narrow(s);
-    const Array<float> features = features_of<float>(c);
-    Array<double> wide(features.shape);
-    std::copy(features.data.begin(), features.data.end(), wide.data.begin());
-    const auto expected = differentiate<double>(c, wide, params_of(c), nullptr, &a, &s);
-    const auto found =
-        differentiate<float>(c, features, params_of(c), nullptr, &narrow_a, &narrow_s);
-    EXPECT_LE(largest_difference(image_of(found.features, 0), image_of(expected.features, 0)),
-              1e-4);
+    const Shape centers = {c.batch, c.channels, c.rows * c.columns};
+    const auto features = features_of<T>(c);
+    const auto start = random_array<T>(centers, 5, 1.0);
+    const auto a = random_array<T>({c.batch, 9, c.height, c.width}, 6, 1.0);
+    const auto s = random_array<T>(centers, 7, 1.0);
+    const Array<double> wide_start = test::widened(start);
+    const Array<double> wide_a = test::widened(a);
+    const Array<double> wide_s = test::widened(s);
+    for (const bool given : {false, true}) {
+      const auto found =
+          differentiate<T>(c, features, params_of(c), given ? &start : nullptr, &a, &s);
+      const auto expected = differentiate<double>(c, test::widened(features), params_of(c),
+                                                  given ? &wide_start : nullptr, &wide_a, &wide_s);
+      EXPECT_LE(largest_difference(test::values_of(found.features.data), expected.features.data),
+                tolerance);
+      if (!given) continue;
+      EXPECT_LE(largest_difference(test::values_of(found.initial.data), expected.initial.data),
+                tolerance);
+    }
   }
+}
+
+TEST(SoftSlicBackward, FloatIsNearDouble) { expect_gradients_near_double<float>(2e-4); }
+
+TEST(SoftSlicBackward, HalfPrecisionIsNearDouble) {
+  expect_gradients_near_double<Half>(2e-4 + std::ldexp(1.0, -11));
+  expect_gradients_near_double<BFloat16>(2e-4 + std::ldexp(1.0, -8));
 }
 
 TEST(SoftSlicBackward, NoGradientFromOutsideIsZero) {
@@ -383,6 +422,17 @@ TEST(SoftSlicErrors, NameTheArgument) {
   const Array<float> other({1, 3, 21});
   expect_error("centers must be [1, 3, 20], got [1, 3, 21]", [&] {
     soft_slic(features.view(), nullptr, nullptr, other.view(), nullptr, params_of(c));
+  });
+  const Array<Half> half_features({1, 3, 20, 30});
+  const Array<Half> half_centers({1, 3, 20});
+  const Array<Half> half_history({soft_slic_history_size(1, 3, params_of(c))});
+  const ArrayView half_history_view = half_history.view();
+  expect_error("history must be float32, got float16", [&] {
+    soft_slic(half_features.view(), nullptr, nullptr, half_centers.view(), &half_history_view,
+              params_of(c));
+  });
+  expect_error("centers must be float16, got float32", [&] {
+    soft_slic(half_features.view(), nullptr, nullptr, centers.view(), nullptr, params_of(c));
   });
   const Array<double> wide({1, 3, 20});
   expect_error("centers", [&] {

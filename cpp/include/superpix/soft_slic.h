@@ -33,14 +33,16 @@ inline constexpr double kLeastSoftWeight = 1e-3;
 /// after Jampani et al., "Superpixel Sampling Networks" (ECCV 2018), with A as in the published
 /// code: normalised over superpixels first. S starts as `initial_centers` or as the means of cells.
 ///
-/// @param[in]  features         [B,C,H,W] float32 or float64, C-contiguous, C >= 1.
+/// @param[in]  features         [B,C,H,W] float16, bfloat16, float32 or float64, C-contiguous,
+///                              C >= 1. 16-bit features are computed with in float32.
 /// @param[in]  initial_centers  nullptr, or [B,C,K], dtype of features, C-contiguous.
 /// @param[out] association      nullptr, or [B,9,H,W], dtype of features: the last A. Channel
 ///                              3 (dy + 1) + dx + 1 is the superpixel dy cells below the pixel's
 ///                              own and dx to the right; 0 where there is none.
 /// @param[out] centers          [B,C,K], dtype of features: the last S. K is row-major.
-/// @param[out] history          nullptr, or soft_slic_history_size() elements, dtype of features:
-///                              the centres of all iterations, which soft_slic_backward() needs.
+/// @param[out] history          nullptr, or soft_slic_history_size() elements, float32 (float64 for
+///                              float64 features): the centres of all iterations, which
+///                              soft_slic_backward() needs.
 ///
 /// The bits of a result depend neither on the number of threads nor on the position in the batch.
 /// Not finite features make the results near them not finite. Memory beyond the arguments: at most

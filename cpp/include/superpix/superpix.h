@@ -9,6 +9,7 @@
 #include <superpix/device.h>
 #include <superpix/error.h>
 #include <superpix/pool.h>
+#include <superpix/pyramid_pool.h>
 #include <superpix/slic.h>
 #include <superpix/soft_slic.h>
 #include <superpix/threads.h>

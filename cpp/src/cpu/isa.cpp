@@ -62,7 +62,9 @@ Features detect() {
 }
 #endif
 
-std::vector<const Kernels*> available() {
+}  // namespace
+
+std::vector<const Kernels*> all_kernels() {
   std::vector<const Kernels*> all{&kernels_generic()};
 #ifdef SUPERPIX_X86_64
   const Features f = detect();
@@ -74,8 +76,10 @@ std::vector<const Kernels*> available() {
   return all;
 }
 
+namespace {
+
 const Kernels& choose() {
-  const std::vector<const Kernels*> all = available();
+  const std::vector<const Kernels*> all = all_kernels();
   const char* wanted = std::getenv("SUPERPIX_SIMD");
   if (wanted == nullptr || *wanted == '\0') return *all.back();
   std::string names;
@@ -102,7 +106,7 @@ std::string simd_level() { return cpu::kernels().name; }
 
 std::vector<std::string> simd_available() {
   std::vector<std::string> names;
-  for (const cpu::Kernels* k : cpu::available()) names.emplace_back(k->name);
+  for (const cpu::Kernels* k : cpu::all_kernels()) names.emplace_back(k->name);
   return names;
 }
 

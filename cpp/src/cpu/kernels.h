@@ -5,11 +5,14 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
+#include <vector>
 
+#include "cpu/maximum.h"
 #include "detail/half.h"
 
 namespace superpix::cpu {
+
+using detail::ComputeType;
 
 inline constexpr int kMaxCandidates = 27;  // 3 x 3 x 3 cells; 3 x 3 in two dimensions
 
@@ -176,9 +179,35 @@ struct RowKernels {
   void (*add_lanes)(const R* lanes, std::int64_t n, R* sums);
   void (*softmax_rows)(R* rows, int count, std::int64_t stride, std::int64_t n);
   void (*softmax_gradient_rows)(const R* weights, R* rows, int count, std::int64_t stride);
-  void (*take_segments)(const R* from, std::int64_t step, std::int64_t height,
-                        const Segment<R>* segments, int count);
-  void (*put_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, R* to);
+};
+
+/// The kernels of row_kernels.h between rows and images of elements S.
+template <class S>
+struct ImageKernels {
+  void (*take_segments)(const S* from, std::int64_t step, std::int64_t height,
+                        const Segment<ComputeType<S>>* segments, int count);
+  void (*put_row)(const ComputeType<S>* from, std::int64_t step, std::int64_t height,
+                  std::int64_t width, S* to);
+};
+
+/// Rows of the cells that a plane is cut into: cell (r, c) is the rows of pixels from row_edges[r]
+/// to row_edges[r + 1] and the columns from column_edges[c] to column_edges[c + 1], ends excluded.
+struct CellRows {
+  std::int64_t width;                // of the plane
+  const std::int64_t* row_edges;     // [num_rows + 1]
+  const std::int64_t* column_edges;  // [num_columns + 1], from 0 to width
+  std::int64_t num_rows, num_columns;
+};
+
+/// The kernels of cell_kernels.h for planes of elements of type S; scratch as in cell_scratch.h.
+template <class S>
+struct CellKernels {
+  /// The sum of each cell [num_rows][num_columns]. With up to 32 rows of pixels each, rounding
+  /// errors do not grow with the size of cells.
+  void (*sum_cells)(const S* plane, const CellRows& cells, void* scratch, double* sums);
+  void (*max_cells)(const S* plane, const CellRows& cells, void* scratch, Maximum<S>* maxima);
+  /// Gives all pixels of a cell its value.
+  void (*fill_cells)(const double* values, const CellRows& cells, void* scratch, S* plane);
 };
 
 /// Pixels that pooling brings together in rows of 16 channels (pool_kernels.h).
@@ -213,14 +242,15 @@ struct PoolKernels {
   /// The greatest values so far, negated ones if `least`, and where the first of them is, counted
   /// from `first_index`; [labels][16]. Index -1: none so far. NaN is greater than all.
   void (*best_runs)(const PoolPlanes<const S>& planes, const LabelRun* runs, std::int64_t count,
-                    bool least, std::int64_t first_index, PoolReal<S>* best, std::int32_t* indices);
+                    bool least, std::int64_t first_index, ComputeType<S>* best,
+                    std::int32_t* indices);
   /// out = table[label + 1].
-  void (*put_labels)(const PoolReal<S>* table, const std::int32_t* labels,
+  void (*put_labels)(const ComputeType<S>* table, const std::int32_t* labels,
                      const PoolPlanes<S>& out);
-  void (*put_wide_labels)(const PoolReal<S>* table, const std::int64_t* labels,
+  void (*put_wide_labels)(const ComputeType<S>* table, const std::int64_t* labels,
                           const PoolPlanes<S>& out);
   /// out = sum over the runs of a pixel of weight * table[label + 1].
-  void (*put_runs)(const PoolReal<S>* table, const LabelRun* runs, std::int64_t count,
+  void (*put_runs)(const ComputeType<S>* table, const LabelRun* runs, std::int64_t count,
                    const PoolPlanes<S>& out);
 };
 
@@ -277,6 +307,14 @@ struct Kernels {
 
   RowKernels<float> float_rows;
   RowKernels<double> double_rows;
+  ImageKernels<float> float_images;
+  ImageKernels<double> double_images;
+  ImageKernels<detail::Half> half_images;
+  ImageKernels<detail::BFloat16> bfloat16_images;
+  CellKernels<float> float_cells;
+  CellKernels<double> double_cells;
+  CellKernels<detail::Half> half_cells;
+  CellKernels<detail::BFloat16> bfloat16_cells;
 
   /// Whether n labels are in [-1, num_segments).
   bool (*are_labels)(const std::int32_t* labels, std::int64_t n, std::int32_t num_segments);
@@ -290,6 +328,9 @@ struct Kernels {
   PoolKernels<detail::Half> half_pool;
   PoolKernels<detail::BFloat16> bfloat16_pool;
 };
+
+/// Those that this processor and build have, the best last.
+std::vector<const Kernels*> all_kernels();
 
 /// The best kernels for this processor, or those that SUPERPIX_SIMD names.
 const Kernels& kernels();

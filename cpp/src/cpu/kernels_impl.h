@@ -5,6 +5,7 @@
 // rest of the library uses too (std::min among them): the linker could keep this file's copy.
 #pragma once
 
+#include "cpu/cell_kernels.h"
 #include "cpu/color_kernels.h"
 #include "cpu/kernels.h"
 #include "cpu/label_kernels.h"
@@ -36,18 +37,25 @@ const Kernels& SUPERPIX_KERNELS() {
       .fill_runs = fill_runs,
       .refine_pixels = refine_pixels,
       .float_rows = {mix_rows<float>, sum_products<float>, add_lanes<float>, softmax_rows<float>,
-                     softmax_gradient_rows<float>, take_segments<float>, put_row<float>},
+                     softmax_gradient_rows<float>},
       .double_rows = {mix_rows<double>, sum_products<double>, add_lanes<double>,
-                      softmax_rows<double>, softmax_gradient_rows<double>, take_segments<double>,
-                      put_row<double>},
+                      softmax_rows<double>, softmax_gradient_rows<double>},
+      .float_images = {take_segments<float>, put_row<float>},
+      .double_images = {take_segments<double>, put_row<double>},
+      .half_images = {take_segments<Half>, put_row<Half>},
+      .bfloat16_images = {take_segments<BFloat16>, put_row<BFloat16>},
+      .float_cells = {sum_cells<float>, max_cells<float>, fill_cells<float>},
+      .double_cells = {sum_cells<double>, max_cells<double>, fill_cells<double>},
+      .half_cells = {sum_cells<Half>, max_cells<Half>, fill_cells<Half>},
+      .bfloat16_cells = {sum_cells<BFloat16>, max_cells<BFloat16>, fill_cells<BFloat16>},
       .are_labels = are_labels,
       .are_wide_labels = are_wide_labels,
       .find_label_runs = find_label_runs<std::int32_t>,
       .find_wide_label_runs = find_label_runs<std::int64_t>,
       .float_pool = pool_kernels_of<float>(),
       .double_pool = pool_kernels_of<double>(),
-      .half_pool = pool_kernels_of<detail::Half>(),
-      .bfloat16_pool = pool_kernels_of<detail::BFloat16>(),
+      .half_pool = pool_kernels_of<Half>(),
+      .bfloat16_pool = pool_kernels_of<BFloat16>(),
   };
   return kernels;
 }

@@ -19,6 +19,8 @@ namespace {
 
 using detail::BFloat16;
 using detail::Half;
+using detail::narrow;
+using detail::widen;
 
 constexpr int kGroup = 16;
 // With more segments than this, tables have one channel and are done without kernels: pixels miss
@@ -45,28 +47,6 @@ const PoolKernels<S>& pool_kernels() {
     return kernels().half_pool;
   } else {
     return kernels().bfloat16_pool;
-  }
-}
-
-template <class S>
-PoolReal<S> real(S value) {
-  if constexpr (std::is_same_v<S, Half>) {
-    return detail::float_of_half(value.bits);
-  } else if constexpr (std::is_same_v<S, BFloat16>) {
-    return detail::float_of_bfloat16(value.bits);
-  } else {
-    return value;
-  }
-}
-
-template <class S>
-S stored(PoolReal<S> value) {
-  if constexpr (std::is_same_v<S, Half>) {
-    return {detail::half_of_float(value)};
-  } else if constexpr (std::is_same_v<S, BFloat16>) {
-    return {detail::bfloat16_of_float(value)};
-  } else {
-    return value;
   }
 }
 
@@ -129,8 +109,8 @@ class Sums {
       for (std::int64_t i = 0; i < runs.count; ++i) {
         const LabelRun& run = runs.data[i];
         const S* values = cells.planes.first + run.begin;
-        PoolReal<S> total = real(values[0]);
-        for (int k = 1; k < run.length; ++k) total += real(values[k]);
+        ComputeType<S> total = widen(values[0]);
+        for (int k = 1; k < run.length; ++k) total += widen(values[k]);
         sums_[run.label] += static_cast<double>(total) * run.weight;
       }
     }
@@ -148,7 +128,7 @@ class Sums {
       S* out = args_->pooled + (group.image * args_->channels + group.first + c) * n;
       const double* sum = sums_.data() + c;
       for (std::int64_t k = 0; k < n; ++k, sum += kWidth) {
-        out[k] = stored<S>(static_cast<PoolReal<S>>(*sum));
+        out[k] = narrow<S>(static_cast<ComputeType<S>>(*sum));
       }
     }
     if (is_mean_ && args_->saved != nullptr && group.first == 0) {
@@ -190,7 +170,7 @@ class Bests {
         indices_(args.num_segments * kWidth) {}
 
   void clear() {
-    std::fill(best_.begin(), best_.end(), PoolReal<S>{0});
+    std::fill(best_.begin(), best_.end(), ComputeType<S>{0});
     std::fill(indices_.begin(), indices_.end(), -1);
   }
 
@@ -202,7 +182,7 @@ class Bests {
       for (std::int64_t i = 0; i < runs.count; ++i) {
         const LabelRun& run = runs.data[i];
         for (std::int64_t at = run.begin; at < run.begin + run.length; ++at) {
-          const PoolReal<S> value = real(cells.planes.first[at]);
+          const ComputeType<S> value = widen(cells.planes.first[at]);
           take(run.label, is_least_ ? -value : value, static_cast<std::int32_t>(cells.first + at));
         }
       }
@@ -230,8 +210,8 @@ class Bests {
   }
 
  private:
-  void take(std::int64_t i, PoolReal<S> value, std::int32_t index) {
-    const PoolReal<S> best = best_[i];
+  void take(std::int64_t i, ComputeType<S> value, std::int32_t index) {
+    const ComputeType<S> best = best_[i];
     const bool is_first_nan = value != value && best == best;
     if (indices_[i] >= 0 && !(value > best) && !is_first_nan) return;
     best_[i] = value;
@@ -240,7 +220,7 @@ class Bests {
 
   const PoolArgs<S>* args_;
   bool is_least_;
-  Buffer<PoolReal<S>> best_;
+  Buffer<ComputeType<S>> best_;
   Buffer<std::int32_t> indices_;
 };
 
@@ -297,15 +277,15 @@ class Values {
     const std::int64_t n = args_->num_segments;
     const std::int32_t* counts =
         args_->counts != nullptr ? args_->counts + group.image * n : nullptr;
-    if (group.count < kWidth) std::fill(rows_.begin(), rows_.end(), PoolReal<S>{0});
-    std::fill_n(rows_.begin(), kWidth, PoolReal<S>{0});
+    if (group.count < kWidth) std::fill(rows_.begin(), rows_.end(), ComputeType<S>{0});
+    std::fill_n(rows_.begin(), kWidth, ComputeType<S>{0});
     for (int c = 0; c < group.count; ++c) {
       const S* pooled = args_->pooled + (group.image * args_->channels + group.first + c) * n;
-      for (std::int64_t k = 0; k < n; ++k) column_[k] = real(pooled[k]);
+      for (std::int64_t k = 0; k < n; ++k) column_[k] = widen(pooled[k]);
       if (counts != nullptr) {
-        for (std::int64_t k = 0; k < n; ++k) column_[k] /= static_cast<PoolReal<S>>(counts[k]);
+        for (std::int64_t k = 0; k < n; ++k) column_[k] /= static_cast<ComputeType<S>>(counts[k]);
       }
-      PoolReal<S>* to = rows_.data() + kWidth + c;
+      ComputeType<S>* to = rows_.data() + kWidth + c;
       for (std::int64_t k = 0; k < n; ++k) to[k * kWidth] = column_[k];
     }
   }
@@ -329,20 +309,20 @@ class Values {
     if constexpr (kWidth == kGroup) {
       pool_kernels<S>().put_runs(rows_.data(), runs.data, runs.count, out);
     } else {
-      PoolReal<S> values[LabelMaps::kBlock] = {};
+      ComputeType<S> values[LabelMaps::kBlock] = {};
       for (std::int64_t i = 0; i < runs.count; ++i) {
         const LabelRun& run = runs.data[i];
-        const PoolReal<S> term = static_cast<PoolReal<S>>(run.weight) * rows_[run.label + 1];
+        const ComputeType<S> term = static_cast<ComputeType<S>>(run.weight) * rows_[run.label + 1];
         for (int k = 0; k < run.length; ++k) values[run.begin + k] += term;
       }
-      for (std::int64_t i = 0; i < out.n; ++i) out.first[i] = stored<S>(values[i]);
+      for (std::int64_t i = 0; i < out.n; ++i) out.first[i] = narrow<S>(values[i]);
     }
   }
 
  private:
   const UnpoolArgs<S>* args_;
-  Buffer<PoolReal<S>> rows_;
-  Buffer<PoolReal<S>> column_;
+  Buffer<ComputeType<S>> rows_;
+  Buffer<ComputeType<S>> column_;
 };
 
 template <int kWidth, class S>
@@ -416,8 +396,8 @@ void put_best_gradients(const BestGradientArgs<S>& args, int num_threads) {
   if (planes * args.cells < kFew) num_threads = 1;
   parallel_for(planes, 1, num_threads, [&](std::int64_t begin, std::int64_t end) {
     // Several gradients of one cell are not rounded to 16 bits one by one.
-    const bool is_apart = args.may_meet && sizeof(S) < sizeof(PoolReal<S>);
-    Buffer<PoolReal<S>> apart(is_apart ? args.cells : 0);
+    const bool is_apart = args.may_meet && sizeof(S) < sizeof(ComputeType<S>);
+    Buffer<ComputeType<S>> apart(is_apart ? args.cells : 0);
     for (std::int64_t plane = begin; plane < end; ++plane) {
       const S* pooled = args.pooled + plane * args.num_segments;
       const std::int32_t* indices = args.indices + plane * args.num_segments;
@@ -427,15 +407,15 @@ void put_best_gradients(const BestGradientArgs<S>& args, int num_threads) {
         for (std::int64_t k = 0; k < args.num_segments; ++k) {
           if (indices[k] < 0) continue;
           S& to = out[indices[k]];
-          to = stored<S>(real(to) + real(pooled[k]));
+          to = narrow<S>(widen(to) + widen(pooled[k]));
         }
         continue;
       }
-      std::fill(apart.begin(), apart.end(), PoolReal<S>{0});
+      std::fill(apart.begin(), apart.end(), ComputeType<S>{0});
       for (std::int64_t k = 0; k < args.num_segments; ++k) {
-        if (indices[k] >= 0) apart[indices[k]] += real(pooled[k]);
+        if (indices[k] >= 0) apart[indices[k]] += widen(pooled[k]);
       }
-      for (std::int64_t i = 0; i < args.cells; ++i) out[i] = stored<S>(apart[i]);
+      for (std::int64_t i = 0; i < args.cells; ++i) out[i] = narrow<S>(apart[i]);
     }
   });
 }

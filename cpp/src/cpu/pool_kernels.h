@@ -143,7 +143,7 @@ inline void store_rows(const PoolPlanes<S>& planes, std::int64_t at, V* rows) {
 template <class S>
 void sum_runs(const PoolPlanes<const S>& planes, const LabelRun* runs, std::int64_t count,
               double* sums) {
-  using R = PoolReal<S>;
+  using R = ComputeType<S>;
   alignas(64) R tile[kPoolTile * kLanes];
   const LabelRun* run = runs;
   const LabelRun* last = runs + count;
@@ -162,8 +162,8 @@ void sum_runs(const PoolPlanes<const S>& planes, const LabelRun* runs, std::int6
 
 template <class S>
 void best_runs(const PoolPlanes<const S>& planes, const LabelRun* runs, std::int64_t count,
-               bool least, std::int64_t first_index, PoolReal<S>* best, std::int32_t* indices) {
-  using R = PoolReal<S>;
+               bool least, std::int64_t first_index, ComputeType<S>* best, std::int32_t* indices) {
+  using R = ComputeType<S>;
   alignas(64) R tile[kPoolTile * kLanes];
   using V = decltype(load(best));
   const V sign = wide(least ? R{-1} : R{1});  // the least is the greatest of what is negated
@@ -195,7 +195,7 @@ void best_runs(const PoolPlanes<const S>& planes, const LabelRun* runs, std::int
 
 /// Row label + 1 of the table to every pixel; row 0 is for those without a label.
 template <class S, class L>
-void put_labels(const PoolReal<S>* table, const L* labels, const PoolPlanes<S>& planes) {
+void put_labels(const ComputeType<S>* table, const L* labels, const PoolPlanes<S>& planes) {
   using V = decltype(load(table));
   for (std::int64_t at = 0; at < planes.n; at += kLanes) {
     const std::int64_t n = planes.n - at;
@@ -216,9 +216,9 @@ void put_labels(const PoolReal<S>* table, const L* labels, const PoolPlanes<S>& 
 
 /// Every pixel gets the sum over its runs of weight * row label + 1 of the table.
 template <class S>
-void put_runs(const PoolReal<S>* table, const LabelRun* runs, std::int64_t count,
+void put_runs(const ComputeType<S>* table, const LabelRun* runs, std::int64_t count,
               const PoolPlanes<S>& planes) {
-  using R = PoolReal<S>;
+  using R = ComputeType<S>;
   using V = decltype(load(table));
   alignas(64) R tile[kPoolTile * kLanes];
   const LabelRun* run = runs;

@@ -7,6 +7,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/simd/doubles.h"
+#include "cpu/simd/halves.h"
 #include "cpu/simd/simd.h"
 
 namespace superpix::cpu {
@@ -206,15 +207,15 @@ void softmax_gradient_rows(const R* weights, R* rows, int count, std::int64_t st
 }
 
 /// Rows of an image -> rows of the strips of cells that lie side by side: value - origin.
-template <class R>
-void take_segments(const R* from, std::int64_t step, std::int64_t height,
-                   const Segment<R>* segments, int count) {
+template <class S>
+void take_segments(const S* from, std::int64_t step, std::int64_t height,
+                   const Segment<ComputeType<S>>* segments, int count) {
   for (std::int64_t y = 0; y < height; ++y, from += step) {
-    const R* p = from;
+    const S* p = from;
     for (int i = 0; i < count; ++i) {
-      const Segment<R>& s = segments[i];
+      const Segment<ComputeType<S>>& s = segments[i];
       const auto origin = broadcast(s.origin);
-      R* to = s.to + y * s.width;
+      ComputeType<S>* to = s.to + y * s.width;
       for (std::int64_t x = 0; x < s.width; x += 16) {
         store(to + x, load_first(p + x, s.width - x) - origin);
       }
@@ -224,8 +225,9 @@ void take_segments(const R* from, std::int64_t step, std::int64_t height,
 }
 
 /// A row of a strip -> a rectangle of an image.
-template <class R>
-void put_row(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, R* to) {
+template <class S>
+void put_row(const ComputeType<S>* from, std::int64_t step, std::int64_t height, std::int64_t width,
+             S* to) {
   for (std::int64_t y = 0; y < height; ++y, from += width, to += step) {
     for (std::int64_t x = 0; x < width; x += 16) store_first(to + x, load(from + x), width - x);
   }

@@ -32,10 +32,29 @@ inline const RowKernels<double>& row_kernels<double>() {
   return kernels().double_rows;
 }
 
+template <class S>
+const ImageKernels<S>& image_kernels();
+template <>
+inline const ImageKernels<float>& image_kernels<float>() {
+  return kernels().float_images;
+}
+template <>
+inline const ImageKernels<double>& image_kernels<double>() {
+  return kernels().double_images;
+}
+template <>
+inline const ImageKernels<detail::Half>& image_kernels<detail::Half>() {
+  return kernels().half_images;
+}
+template <>
+inline const ImageKernels<detail::BFloat16>& image_kernels<detail::BFloat16>() {
+  return kernels().bfloat16_images;
+}
+
 inline constexpr int kSoftCandidates = 9;
 inline constexpr std::int64_t kBlockPixels = 16;
 // What is computed of a strip stays in the first-level cache.
-inline constexpr std::int64_t kStripPixels = 9 * kBlockPixels;
+inline constexpr std::int64_t kStripPixels = 18 * kBlockPixels;
 // The elements that a row of a strip may touch.
 inline constexpr std::int64_t kStripRow = kStripPixels + kBlockPixels;
 
@@ -79,12 +98,13 @@ struct GroupStrip {
 };
 
 /// Copies the planes [channels][H][W] of strips to rows, cell i's to rows[i] less origins[i].
-template <class R>
-void take_strips(const R* planes, int channels, const CellGrid& grid, const GroupStrip& strips,
-                 const R* const* origins, R* const* rows) {
+template <class S>
+void take_strips(const S* planes, int channels, const CellGrid& grid, const GroupStrip& strips,
+                 const ComputeType<S>* const* origins, ComputeType<S>* const* rows) {
+  using R = ComputeType<S>;
   const std::int64_t width = grid.shape()[2];
   const Strip& first = strips.of_cell[0];
-  const R* from = planes + first.y * width + first.x;
+  const S* from = planes + first.y * width + first.x;
   Segment<R> segments[CellGroup::kMostCells];
   for (int c = 0; c < channels; ++c, from += grid.shape()[1] * width) {
     for (std::int64_t i = 0; i < strips.num_cells; ++i) {
@@ -92,8 +112,8 @@ void take_strips(const R* planes, int channels, const CellGrid& grid, const Grou
       segments[i] = {strip.width, origins != nullptr ? origins[i][c] : R{0},
                      rows[i] + c * strip.stride()};
     }
-    row_kernels<R>().take_segments(from, width, first.height, segments,
-                                   static_cast<int>(strips.num_cells));
+    image_kernels<S>().take_segments(from, width, first.height, segments,
+                                     static_cast<int>(strips.num_cells));
     for (std::int64_t i = 0; i < strips.num_cells; ++i) {
       const Strip& strip = strips.of_cell[i];
       std::fill(segments[i].to + strip.size(), segments[i].to + strip.stride(), R{0});
@@ -102,16 +122,16 @@ void take_strips(const R* planes, int channels, const CellGrid& grid, const Grou
 }
 
 /// Asks for the strips that follow these in their group, for some of the channels.
-template <class R>
-void prefetch_next(const R* planes, int first_channel, int last_channel, const CellGrid& grid,
+template <class S>
+void prefetch_next(const S* planes, int first_channel, int last_channel, const CellGrid& grid,
                    const GroupStrip& strips) {
-  constexpr std::int64_t kLine = 64 / sizeof(R);
+  constexpr std::int64_t kLine = 64 / sizeof(S);
   const std::int64_t width = grid.shape()[2];
   const Strip& first = strips.of_cell[0];
   const Strip& last = strips.of_cell[strips.num_cells - 1];
   const std::int64_t end = last.x + last.width;
   for (int c = first_channel; c < last_channel; ++c) {
-    const R* plane = planes + c * grid.shape()[1] * width;
+    const S* plane = planes + c * grid.shape()[1] * width;
     for (std::int64_t y = first.y + first.height; y < strips.next_end; ++y) {
       for (std::int64_t x = first.x; x < end; x += kLine) prefetch(plane + y * width + x);
     }
@@ -119,13 +139,14 @@ void prefetch_next(const R* planes, int first_channel, int last_channel, const C
 }
 
 /// Copies rows to the planes of a strip.
-template <class R>
-void put_strip(const R* rows, int channels, const CellGrid& grid, const Strip& strip, R* planes) {
+template <class S>
+void put_strip(const ComputeType<S>* rows, int channels, const CellGrid& grid, const Strip& strip,
+               S* planes) {
   const std::int64_t width = grid.shape()[2];
   const std::int64_t plane = grid.shape()[1] * width;
   for (int c = 0; c < channels; ++c) {
-    row_kernels<R>().put_row(rows + c * strip.stride(), width, strip.height, strip.width,
-                             planes + c * plane + strip.y * width + strip.x);
+    image_kernels<S>().put_row(rows + c * strip.stride(), width, strip.height, strip.width,
+                               planes + c * plane + strip.y * width + strip.x);
   }
 }
 
@@ -219,6 +240,7 @@ class SoftCells {
           strips.of_cell[i] = {y, box.begin[2] + x, std::min(height, first.end[1] - y),
                                std::min(kStripPixels, box.side(2) - x)};
         }
+        strips.next_end = std::min(y + 2 * height, first.end[1]);
         if (strips.of_cell[0].width > 0) f(strips);
       }
     }

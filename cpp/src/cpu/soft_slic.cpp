@@ -8,8 +8,8 @@
 #include "cpu/soft_slic.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
-#include <vector>
 
 #include "cpu/buffer.h"
 #include "cpu/soft_cells.h"
@@ -20,49 +20,76 @@ namespace {
 /// What a thread knows of one cell of a group.
 template <class R>
 struct CellScratch {
-  explicit CellScratch(int channels)
-      : origin(static_cast<std::size_t>(channels)),
-        coefficients(static_cast<std::size_t>(kSoftCandidates * channels)),
-        gradient_coefficients(coefficients.size()),
-        features(channels * kStripRow),
-        sums(kSoftCandidates * (channels + 1) * kBlockPixels) {}
-
   SoftCandidates candidates;
-  std::vector<R> origin;                 // that features and centres are measured from
-  std::vector<R> coefficients;           // [channels][candidates], for scores
-  std::vector<R> gradient_coefficients;  // [channels][candidates], for gradients of associations
   R biases[kSoftCandidates];
   R gradient_biases[kSoftCandidates];
-  Buffer<R> features;  // [channels][pixels] of a strip
-  Buffer<R> sums;      // [candidates][channels + 1][16]
+  R* origin;                 // that features and centres are measured from
+  R* coefficients;           // [channels][candidates], for scores
+  R* gradient_coefficients;  // [channels][candidates], for gradients of associations
+  R* features;               // [channels][pixels] of a strip
+  R* sums;                   // [candidates][channels + 1][16]
 };
 
+/// All in one piece of memory, as a small image is done before many are taken.
 template <class R>
 struct Scratch {
-  explicit Scratch(int channels)
-      : weights(2 * kSoftCandidates * kStripRow),
-        gradient(channels * kStripRow),
-        totals(static_cast<std::size_t>(kSoftCandidates * (channels + 1))),
-        back_coefficients(static_cast<std::size_t>(2 * kSoftCandidates * channels)) {
-    for (std::int64_t i = 0; i < CellGroup::kMostCells; ++i) cells.emplace_back(channels);
+  Scratch(int channels, std::int64_t columns) {
+    const std::int64_t num_cells = std::min(columns, CellGroup::kMostCells);
+    std::int64_t size = 0;
+    place(channels, num_cells, [&](std::int64_t n) {
+      size += rounded_up(n);
+      return static_cast<R*>(nullptr);
+    });
+    memory = Buffer<R>(size);
+    R* next = memory.data();
+    place(channels, num_cells, [&](std::int64_t n) {
+      R* const piece = next;
+      next += rounded_up(n);
+      return piece;
+    });
   }
 
-  std::vector<CellScratch<R>> cells;
-  Buffer<R> weights;   // [candidates][pixels] associations, and as many of their gradients
-  Buffer<R> gradient;  // [channels][pixels] of features
-  std::vector<R> totals;
-  std::vector<R> back_coefficients;  // [2 * candidates][channels], for gradients of features
+  std::array<CellScratch<R>, CellGroup::kMostCells> cells;
+  R* weights;            // [candidates][pixels] associations, and as many of their gradients
+  R* gradient;           // [channels][pixels] of features
+  R* totals;             // [candidates][channels + 1]
+  R* back_coefficients;  // [2 * candidates][channels], for gradients of features
+
+ private:
+  /// To whole cache lines, also of doubles.
+  static std::int64_t rounded_up(std::int64_t n) { return (n + 15) / 16 * 16; }
+
+  template <class F>
+  void place(std::int64_t channels, std::int64_t num_cells, F take) {
+    for (std::int64_t i = 0; i < num_cells; ++i) {
+      cells[i].origin = take(channels);
+      cells[i].coefficients = take(kSoftCandidates * channels);
+      cells[i].gradient_coefficients = take(kSoftCandidates * channels);
+      cells[i].features = take(channels * kStripRow);
+      cells[i].sums = take(kSoftCandidates * (channels + 1) * kBlockPixels);
+    }
+    weights = take(2 * kSoftCandidates * kStripRow);
+    gradient = take(channels * kStripRow);
+    totals = take(kSoftCandidates * (channels + 1));
+    back_coefficients = take(2 * kSoftCandidates * channels);
+  }
+
+  Buffer<R> memory;
 };
 
-/// What forward and backward share.
-template <class R>
+/// What forward and backward share. S is what arrays are made of, R what is computed in.
+template <class S>
 class SoftSlic {
  public:
+  using R = ComputeType<S>;
+
   SoftSlic(std::int64_t batch, std::int64_t channels, std::int64_t height, std::int64_t width,
-           const R* features, const SoftSlicParams& params, int num_threads)
+           const S* features, const SoftSlicParams& params, int num_threads)
       : cells_(batch, height, width, params.rows, params.columns,
                batch * channels * height * width < kLeastForThreads ? 1 : num_threads),
-        scratches_([channels] { return std::make_unique<Scratch<R>>(static_cast<int>(channels)); }),
+        scratches_([channels, columns = params.columns] {
+          return std::make_unique<Scratch<R>>(static_cast<int>(channels), columns);
+        }),
         batch_(batch),
         channels_(static_cast<int>(channels)),
         num_cells_(cells_.num_cells()),
@@ -82,17 +109,17 @@ class SoftSlic {
   }
 
   /// The centres of an image as callers have them, [B][C][K], to [K][fields], of which C are used.
-  void from_planes(const R* planes, std::int64_t image, int fields, R* to) const {
-    const R* from = planes + image * channels_ * num_cells_;
+  void from_planes(const S* planes, std::int64_t image, int fields, R* to) const {
+    const S* from = planes + image * channels_ * num_cells_;
     for (std::int64_t k = 0; k < num_cells_; ++k, to += fields) {
-      for (int c = 0; c < channels_; ++c) to[c] = from[c * num_cells_ + k];
+      for (int c = 0; c < channels_; ++c) to[c] = detail::widen(from[c * num_cells_ + k]);
     }
   }
   /// The other way round.
-  void to_planes(const R* from, std::int64_t image, int fields, R* planes) const {
-    R* to = planes + image * channels_ * num_cells_;
+  void to_planes(const R* from, std::int64_t image, int fields, S* planes) const {
+    S* to = planes + image * channels_ * num_cells_;
     for (std::int64_t k = 0; k < num_cells_; ++k, from += fields) {
-      for (int c = 0; c < channels_; ++c) to[c * num_cells_ + k] = from[c];
+      for (int c = 0; c < channels_; ++c) to[c * num_cells_ + k] = detail::narrow<S>(from[c]);
     }
   }
 
@@ -114,8 +141,8 @@ class SoftSlic {
 
   /// Makes `weights` the associations of a strip whose features are there.
   void associate(const Strip& strip, const CellScratch<R>& s, R* weights) const {
-    rows_.mix_rows({s.features.data(), s.coefficients.data(), s.biases, weights, channels_,
-                    s.candidates.count, strip.stride()});
+    rows_.mix_rows({s.features, s.coefficients, s.biases, weights, channels_, s.candidates.count,
+                    strip.stride()});
     rows_.softmax_rows(weights, s.candidates.count, strip.stride(), strip.size());
   }
 
@@ -124,8 +151,9 @@ class SoftSlic {
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const std::int64_t cell = group.first_cell + i;
       s.cells[i].candidates = SoftCandidates(cells_.grid, cell);
-      std::copy_n(centers + cell * (channels_ + 1), channels_, s.cells[i].origin.data());
-      std::fill(s.cells[i].sums.begin(), s.cells[i].sums.end(), R{0});
+      std::copy_n(centers + cell * (channels_ + 1), channels_, s.cells[i].origin);
+      std::fill_n(s.cells[i].sums, s.cells[i].candidates.count * (channels_ + 1) * kBlockPixels,
+                  R{0});
     }
   }
 
@@ -133,8 +161,8 @@ class SoftSlic {
     const R* origins[CellGroup::kMostCells];
     R* rows[CellGroup::kMostCells];
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      origins[i] = s.cells[i].origin.data();
-      rows[i] = s.cells[i].features.data();
+      origins[i] = s.cells[i].origin;
+      rows[i] = s.cells[i].features;
     }
     take_strips(features_ + group.image * image_, channels_, cells_.grid, strips, origins, rows);
   }
@@ -142,7 +170,7 @@ class SoftSlic {
   /// Calls f(cell of the scratch, its strip) for the strips of a group, with the features.
   template <class F>
   void for_strips(const CellGroup& group, Scratch<R>& s, F f) const {
-    const R* image = features_ + group.image * image_;
+    const S* image = features_ + group.image * image_;
     const auto part = [&](std::int64_t i) {
       return static_cast<int>(i * channels_ / group.num_cells);
     };
@@ -178,14 +206,13 @@ class SoftSlic {
   }
 
   void add_sums(const Strip& strip, const R* weights, int count, CellScratch<R>& s) const {
-    rows_.sum_products(
-        {weights, s.features.data(), s.sums.data(), count, channels_, strip.stride()});
+    rows_.sum_products({weights, s.features, s.sums, count, channels_, strip.stride()});
   }
 
   /// The sums of add_sums() [candidates][channels + 1].
   const R* total(const CellScratch<R>& s, Scratch<R>& scratch) const {
-    rows_.add_lanes(s.sums.data(), s.candidates.count * (channels_ + 1), scratch.totals.data());
-    return scratch.totals.data();
+    rows_.add_lanes(s.sums, s.candidates.count * (channels_ + 1), scratch.totals);
+    return scratch.totals;
   }
 
   // With fewer elements than these, one thread is done before another has begun.
@@ -198,16 +225,18 @@ class SoftSlic {
   int channels_;
   std::int64_t num_cells_;
   std::int64_t image_;  // elements of an image
-  const R* features_;
+  const S* features_;
   R scale_;  // of squared distances
   RowSums<R> row_sums_;
 };
 
-template <class R>
-class Forward : SoftSlic<R> {
+template <class S>
+class Forward : SoftSlic<S> {
+  using R = ComputeType<S>;
+
  public:
-  Forward(const SoftSlicArgs<R>& args, const SoftSlicParams& params, int num_threads)
-      : SoftSlic<R>(args.batch, args.channels, args.height, args.width, args.features, params,
+  Forward(const SoftSlicArgs<S>& args, const SoftSlicParams& params, int num_threads)
+      : SoftSlic<S>(args.batch, args.channels, args.height, args.width, args.features, params,
                     num_threads),
         args_(args),
         num_iter_(params.num_iter) {}
@@ -229,6 +258,7 @@ class Forward : SoftSlic<R> {
 
  private:
   void copy_initial() {
+    std::fill_n(args_.history, this->step(), R{0});  // the weights, which nobody reads
     for (std::int64_t image = 0; image < this->batch_; ++image) {
       this->from_planes(args_.initial_centers, image, this->channels_ + 1,
                         this->centers_of(args_.history, 0, image));
@@ -242,16 +272,16 @@ class Forward : SoftSlic<R> {
     R* centers = this->centers_of(args_.history, 0, group.image);
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const CellGrid::Box box = grid.box(group.first_cell + i);
-      const R* first = this->features_ + group.image * this->image_ +
+      const S* first = this->features_ + group.image * this->image_ +
                        box.begin[1] * grid.shape()[2] + box.begin[2];
       R* center = centers + (group.first_cell + i) * (this->channels_ + 1);
-      for (int c = 0; c < this->channels_; ++c) center[c] = first[c * plane];
+      for (int c = 0; c < this->channels_; ++c) center[c] = detail::widen(first[c * plane]);
     }
     this->start_group(group, centers, s);
     this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
-      std::fill_n(s.weights.data(), strip.size(), R{1});
-      std::fill_n(s.weights.data() + strip.size(), strip.stride() - strip.size(), R{0});
-      this->add_sums(strip, s.weights.data(), 1, cell);
+      std::fill_n(s.weights, strip.size(), R{1});
+      std::fill_n(s.weights + strip.size(), strip.stride() - strip.size(), R{0});
+      this->add_sums(strip, s.weights, 1, cell);
     });
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const R* sums = this->total(s.cells[i], s);
@@ -269,9 +299,9 @@ class Forward : SoftSlic<R> {
     for (std::int64_t i = 0; i < group.num_cells; ++i) this->load_candidates(before, s.cells[i]);
     const bool writes = t == num_iter_ && args_.association != nullptr;
     this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
-      this->associate(strip, cell, s.weights.data());
+      this->associate(strip, cell, s.weights);
       if (writes) write_association(group.image, cell.candidates, strip, s);
-      this->add_sums(strip, s.weights.data(), cell.candidates.count, cell);
+      this->add_sums(strip, s.weights, cell.candidates.count, cell);
     });
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const CellScratch<R>& cell = s.cells[i];
@@ -289,13 +319,13 @@ class Forward : SoftSlic<R> {
                          Scratch<R>& s) {
     const CellGrid& grid = this->cells_.grid;
     const std::int64_t plane = grid.num_pixels();
-    R* planes = args_.association + image * kSoftCandidates * plane;
+    S* planes = args_.association + image * kSoftCandidates * plane;
     for (int j = 0; j < candidates.count; ++j) {
-      put_strip(s.weights.data() + j * strip.stride(), 1, grid, strip,
+      put_strip(s.weights + j * strip.stride(), 1, grid, strip,
                 planes + candidates.slot[j] * plane);
     }
     if (candidates.count == kSoftCandidates) return;
-    R* zeros = s.weights.data() + kSoftCandidates * kStripRow;
+    R* zeros = s.weights + kSoftCandidates * kStripRow;
     std::fill_n(zeros, strip.stride(), R{0});
     for (int slot = 0; slot < kSoftCandidates; ++slot) {
       const auto end = candidates.slot.begin() + candidates.count;
@@ -325,7 +355,7 @@ class Forward : SoftSlic<R> {
     }
   }
 
-  const SoftSlicArgs<R>& args_;
+  const SoftSlicArgs<S>& args_;
   int num_iter_;
 };
 
@@ -334,11 +364,13 @@ class Forward : SoftSlic<R> {
 ///     u_pi = h_i . (F_p - S^t_i) + E_pi,    b_pi = A_pi (u_pi - sum over j of A_pj u_pj),
 ///     dL/dF_p += sum over i of A_pi h_i + 2 / temperature * b_pi S^(t-1)_i,
 ///     dL/dS^(t-1)_i = 2 / temperature * sum over p of b_pi (F_p - S^(t-1)_i).
-template <class R>
-class Backward : SoftSlic<R> {
+template <class S>
+class Backward : SoftSlic<S> {
+  using R = ComputeType<S>;
+
  public:
-  Backward(const SoftSlicGradients<R>& args, const SoftSlicParams& params, int num_threads)
-      : SoftSlic<R>(args.batch, args.channels, args.height, args.width, args.features, params,
+  Backward(const SoftSlicGradients<S>& args, const SoftSlicParams& params, int num_threads)
+      : SoftSlic<S>(args.batch, args.channels, args.height, args.width, args.features, params,
                     num_threads),
         args_(args),
         num_iter_(params.num_iter),
@@ -423,12 +455,12 @@ class Backward : SoftSlic<R> {
   R* differentiate(std::int64_t image, const Strip& strip, int t, const CellScratch<R>& cell,
                    Scratch<R>& s) {
     const int count = cell.candidates.count;
-    R* weights = s.weights.data();
+    R* weights = s.weights;
     R* b = weights + count * strip.stride();
     this->associate(strip, cell, weights);
     const bool from_outside = t == num_iter_ && args_.association != nullptr;
     if (from_outside) take_association_gradients(image, strip, cell, b);
-    this->rows_.mix_rows({cell.features.data(), cell.gradient_coefficients.data(),
+    this->rows_.mix_rows({cell.features, cell.gradient_coefficients,
                           from_outside ? nullptr : cell.gradient_biases, b, this->channels_, count,
                           strip.stride()});
     this->rows_.softmax_gradient_rows(weights, b, count, strip.stride());
@@ -439,7 +471,7 @@ class Backward : SoftSlic<R> {
   void take_association_gradients(std::int64_t image, const Strip& strip,
                                   const CellScratch<R>& cell, R* rows) {
     const std::int64_t plane = this->cells_.grid.num_pixels();
-    const R* planes = args_.association + image * kSoftCandidates * plane;
+    const S* planes = args_.association + image * kSoftCandidates * plane;
     GroupStrip strips{};
     strips.of_cell[0] = strip;
     strips.num_cells = 1;
@@ -488,7 +520,7 @@ class Backward : SoftSlic<R> {
       const std::int64_t size = grid.box(own).size();
       const R share = args_.initial_out != nullptr ? R{0} : R{1} / static_cast<R>(size);
       for (int c = 0; c < channels; ++c) {
-        std::fill_n(s.gradient.data() + c * strip.stride(), strip.stride(),
+        std::fill_n(s.gradient + c * strip.stride(), strip.stride(),
                     share * initial[own * channels + c]);
       }
       for (int t = num_iter_; t >= first_; --t) {
@@ -496,8 +528,7 @@ class Backward : SoftSlic<R> {
         differentiate(group.image, strip, t, cell, s);
         add_feature_gradients(strip, cell, s);
       }
-      put_strip(s.gradient.data(), channels, grid, strip,
-                args_.features_out + group.image * this->image_);
+      put_strip(s.gradient, channels, grid, strip, args_.features_out + group.image * this->image_);
     });
   }
 
@@ -505,14 +536,14 @@ class Backward : SoftSlic<R> {
   void add_feature_gradients(const Strip& strip, const CellScratch<R>& cell, Scratch<R>& s) {
     const int channels = this->channels_;
     const int count = cell.candidates.count;
-    R* to = s.back_coefficients.data();
-    for (const std::vector<R>* from : {&cell.gradient_coefficients, &cell.coefficients}) {
+    R* to = s.back_coefficients;
+    for (const R* from : {cell.gradient_coefficients, cell.coefficients}) {
       for (int j = 0; j < count; ++j) {
-        for (int c = 0; c < channels; ++c) *to++ = (*from)[c * count + j];
+        for (int c = 0; c < channels; ++c) *to++ = from[c * count + j];
       }
     }
-    this->rows_.mix_rows({s.weights.data(), s.back_coefficients.data(), nullptr, s.gradient.data(),
-                          2 * count, channels, strip.stride()});
+    this->rows_.mix_rows(
+        {s.weights, s.back_coefficients, nullptr, s.gradient, 2 * count, channels, strip.stride()});
   }
 
   void write_initial() {
@@ -521,7 +552,7 @@ class Backward : SoftSlic<R> {
     }
   }
 
-  const SoftSlicGradients<R>& args_;
+  const SoftSlicGradients<S>& args_;
   int num_iter_;
   int first_;            // the first iteration that gradients go back through
   std::int64_t step_;    // elements of the gradients of one iteration
@@ -530,19 +561,25 @@ class Backward : SoftSlic<R> {
 
 }  // namespace
 
-template <class R>
-void soft_slic(const SoftSlicArgs<R>& args, const SoftSlicParams& params, int num_threads) {
-  Forward<R>(args, params, num_threads).run();
+template <class S>
+void soft_slic(const SoftSlicArgs<S>& args, const SoftSlicParams& params, int num_threads) {
+  Forward<S>(args, params, num_threads).run();
 }
 template void soft_slic(const SoftSlicArgs<float>&, const SoftSlicParams&, int);
 template void soft_slic(const SoftSlicArgs<double>&, const SoftSlicParams&, int);
+template void soft_slic(const SoftSlicArgs<detail::Half>&, const SoftSlicParams&, int);
+template void soft_slic(const SoftSlicArgs<detail::BFloat16>&, const SoftSlicParams&, int);
 
-template <class R>
-void soft_slic_backward(const SoftSlicGradients<R>& args, const SoftSlicParams& params,
+template <class S>
+void soft_slic_backward(const SoftSlicGradients<S>& args, const SoftSlicParams& params,
                         int num_threads) {
-  Backward<R>(args, params, num_threads).run();
+  Backward<S>(args, params, num_threads).run();
 }
 template void soft_slic_backward(const SoftSlicGradients<float>&, const SoftSlicParams&, int);
 template void soft_slic_backward(const SoftSlicGradients<double>&, const SoftSlicParams&, int);
+template void soft_slic_backward(const SoftSlicGradients<detail::Half>&, const SoftSlicParams&,
+                                 int);
+template void soft_slic_backward(const SoftSlicGradients<detail::BFloat16>&, const SoftSlicParams&,
+                                 int);
 
 }  // namespace superpix::cpu

@@ -5,34 +5,36 @@
 
 #include <cstdint>
 
+#include "detail/half.h"
+
 namespace superpix::cpu {
 
-/// Arguments of superpix/soft_slic.h, checked. R is float or double.
-template <class R>
+/// Arguments of superpix/soft_slic.h, checked, for features of type S.
+template <class S>
 struct SoftSlicArgs {
   std::int64_t batch, channels, height, width;
-  const R* features;
-  const R* initial_centers;  // or nullptr
-  R* association;            // or nullptr
-  R* centers;
-  R* history;
+  const S* features;
+  const S* initial_centers;  // or nullptr
+  S* association;            // or nullptr
+  S* centers;
+  detail::ComputeType<S>* history;
 };
 
-template <class R>
+template <class S>
 struct SoftSlicGradients {
   std::int64_t batch, channels, height, width;
-  const R* features;
-  const R* history;
-  const R* association;  // or nullptr
-  const R* centers;      // or nullptr
-  R* features_out;
-  R* initial_out;  // or nullptr
+  const S* features;
+  const detail::ComputeType<S>* history;
+  const S* association;  // or nullptr
+  const S* centers;      // or nullptr
+  S* features_out;
+  S* initial_out;  // or nullptr
 };
 
-template <class R>
-void soft_slic(const SoftSlicArgs<R>& args, const SoftSlicParams& params, int num_threads);
-template <class R>
-void soft_slic_backward(const SoftSlicGradients<R>& args, const SoftSlicParams& params,
+template <class S>
+void soft_slic(const SoftSlicArgs<S>& args, const SoftSlicParams& params, int num_threads);
+template <class S>
+void soft_slic_backward(const SoftSlicGradients<S>& args, const SoftSlicParams& params,
                         int num_threads);
 
 }  // namespace superpix::cpu

@@ -4,11 +4,24 @@
 // as kernels of every instruction set use them.
 #pragma once
 
-#include <bit>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 namespace superpix::detail {
 namespace {
+
+// Not std::bit_cast, of which the linker would keep one instruction set's copy for all.
+inline float float_of_bits(std::uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+inline std::uint32_t bits_of_float(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
 
 /// IEEE 754 binary16 -> float, exact.
 inline float float_of_half(std::uint16_t bits) {
@@ -20,12 +33,12 @@ inline float float_of_half(std::uint16_t bits) {
     return sign != 0 ? -magnitude : magnitude;
   }
   const std::uint32_t e = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | e << 23 | fraction << 13);
+  return float_of_bits(sign | e << 23 | fraction << 13);
 }
 
 /// The nearest binary16, ties to even; infinite from 65520 on.
 inline std::uint16_t half_of_float(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto bits = bits_of_float(value);
   const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
   const std::uint32_t magnitude = bits & 0x7fffffffU;
   std::uint32_t half;
@@ -35,7 +48,7 @@ inline std::uint16_t half_of_float(float value) {
     half = 0x7c00U;
   } else if (magnitude < 0x38800000U) {
     // Below the least normal number: adding 1/2 leaves multiples of 2^-24, rounded.
-    half = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) - 0x3f000000U;
+    half = bits_of_float(float_of_bits(magnitude) + 0.5F) - 0x3f000000U;
   } else {
     half = (magnitude - 0x38000000U + 0xfffU + (magnitude >> 13 & 1U)) >> 13;
   }
@@ -44,12 +57,12 @@ inline std::uint16_t half_of_float(float value) {
 
 /// The upper half of a float.
 inline float float_of_bfloat16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  return float_of_bits(static_cast<std::uint32_t>(bits) << 16);
 }
 
 /// The nearest bfloat16, ties to even.
 inline std::uint16_t bfloat16_of_float(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto bits = bits_of_float(value);
   if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
   return static_cast<std::uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
 }
@@ -62,5 +75,30 @@ struct Half {
 struct BFloat16 {
   std::uint16_t bits;
 };
+
+/// What elements of type S are computed in.
+template <class S>
+using ComputeType = std::conditional_t<std::is_same_v<S, double>, double, float>;
+
+namespace {
+
+inline float widen(float value) { return value; }
+inline double widen(double value) { return value; }
+inline float widen(Half value) { return float_of_half(value.bits); }
+inline float widen(BFloat16 value) { return float_of_bfloat16(value.bits); }
+
+/// The nearest S.
+template <class S>
+inline S narrow(ComputeType<S> value) {
+  if constexpr (std::is_same_v<S, Half>) {
+    return {half_of_float(value)};
+  } else if constexpr (std::is_same_v<S, BFloat16>) {
+    return {bfloat16_of_float(value)};
+  } else {
+    return value;
+  }
+}
+
+}  // namespace
 
 }  // namespace superpix::detail
