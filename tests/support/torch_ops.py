@@ -53,9 +53,16 @@ def assert_gradients_are_right(function: Function, *tensors: Tensor) -> None:
 
 
 def assert_passes_opcheck(op: Any, *args: Any) -> None:
-    """Run opcheck, except where it takes the bare op, which has no autograd, for differentiable."""
-    results = torch.library.opcheck(op, args)
-    assert set(results.values()) == {"SUCCESS"}
+    """Run opcheck without and with gradients."""
+    for requires_grad in (False, True):
+        leaves = [
+            a.detach().requires_grad_(requires_grad and a.is_floating_point())
+            if isinstance(a, Tensor)
+            else a
+            for a in args
+        ]
+        results = torch.library.opcheck(op, leaves)
+        assert set(results.values()) == {"SUCCESS"}
 
 
 def assert_compiles(function: Function, *tensors: Tensor) -> None:
@@ -65,6 +72,10 @@ def assert_compiles(function: Function, *tensors: Tensor) -> None:
         torch.compiler.reset()
         compiled = torch.compile(function, fullgraph=True, backend="aot_eager", dynamic=dynamic)
         assert_all_equal(outputs_and_gradients(compiled, tensors), expected)
+        outputs = expected[: len(outputs_of(function, tensors))]
+        assert_all_equal(outputs_of(compiled, tensors), outputs)
+        with torch.no_grad():
+            assert_all_equal(outputs_of(compiled, tensors), outputs)
     torch.compiler.reset()
 
 

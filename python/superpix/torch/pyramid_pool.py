@@ -63,8 +63,13 @@ def pyramid_pool(
     >>> sum(level.sum() for level in levels).backward()
     """
     _library.check_floating(features, "features", 4, "[B, C, H, W]")
-    *levels, _ = _differentiable(features, _checked_bins(bins), _checked_reduce(reduce))
-    return tuple(levels)
+    bins = _checked_bins(bins)
+    pooled, _ = _call(features, bins, _checked_reduce(reduce))
+    # Arrays of their own, not views of one, so that they may be changed in place.
+    return tuple(
+        level.unflatten(2, (b, b)).clone(memory_format=torch.contiguous_format)
+        for level, b in zip(pooled.split([b * b for b in bins], dim=2), bins, strict=True)
+    )
 
 
 class PyramidPooling(nn.Module):
@@ -217,80 +222,32 @@ _backward = _library.define(
 )
 
 
-class _PyramidPool(torch.autograd.Function):
-    """The levels, and for the maximum where they are.
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    features, ctx.bins, ctx.reduce = inputs
+    ctx.size = features.shape[2:]
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(output[1])
 
-    Levels are arrays of their own, not views of one, so that they may be changed in place.
-    """
 
-    generate_vmap_rule = True
+def _gradient(ctx: Any, grad_pooled: Tensor, _: Tensor) -> tuple[Any, ...]:
+    (indices,) = ctx.saved_tensors
+    return _call_backward(grad_pooled, indices, *ctx.size, ctx.bins, ctx.reduce), None, None
 
-    @staticmethod
-    def forward(features: Tensor, bins: tuple[int, ...], reduce: str) -> tuple[Tensor, ...]:
-        pooled, indices = _forward(features, bins, reduce)
-        levels = pooled.split([b * b for b in bins], dim=2)
-        return (
-            *[
-                level.unflatten(2, (b, b)).clone(memory_format=torch.contiguous_format)
-                for level, b in zip(levels, bins, strict=True)
-            ],
-            indices,
-        )
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        features, ctx.bins, ctx.reduce = inputs
-        ctx.shape = features.shape
-        ctx.mark_non_differentiable(output[-1])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(output[-1])
+def _save_of_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    _, indices, _, _, ctx.bins, ctx.reduce = inputs
+    ctx.save_for_backward(indices)
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
+
+def _gradient_of_backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
+    """Pool again: the gradient is linear in what it is the gradient of."""
+    if ctx.reduce == "max":
         (indices,) = ctx.saved_tensors
-        batch, channels, height, width = ctx.shape
-        *grad_levels, _ = grads
-        like = next((grad for grad in grad_levels if grad is not None), None)
-        if like is None:
-            return None, None, None
-        grad_pooled = torch.cat(
-            [
-                like.new_zeros((batch, channels, b * b)) if grad is None else grad.flatten(2)
-                for grad, b in zip(grad_levels, ctx.bins, strict=True)
-            ],
-            dim=2,
-        )
-        # Only then can anybody differentiate once more.
-        backward = _differentiable_backward if torch.is_grad_enabled() else _backward
-        gradient = backward(grad_pooled, indices, height, width, ctx.bins, ctx.reduce)
-        return gradient, None, None
+        grad_pooled = cotangent.flatten(2).gather(2, indices.long())
+    else:
+        grad_pooled, _ = _call(cotangent, ctx.bins, ctx.reduce)
+    return grad_pooled, None, None, None, None, None
 
 
-class _PyramidPoolBackward(torch.autograd.Function):
-    """The gradient of `_PyramidPool`, which is linear: its own gradient is the pooling again."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(grad_pooled: Tensor, indices: Tensor, *params: Any) -> Tensor:
-        gradient: Tensor = _backward(grad_pooled, indices, *params)
-        return gradient
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, indices, _, _, ctx.bins, ctx.reduce = inputs
-        ctx.save_for_backward(indices)
-
-    @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
-        (indices,) = ctx.saved_tensors
-        if ctx.reduce == "max":
-            grad_pooled = cotangent.flatten(2).gather(2, indices.long())
-        else:
-            *levels, _ = _differentiable(cotangent, ctx.bins, ctx.reduce)
-            grad_pooled = torch.cat([level.flatten(2) for level in levels], dim=2)
-        return grad_pooled, None, None, None, None, None
-
-
-_differentiable = _library.apply_of(_PyramidPool)
-_differentiable_backward = _library.apply_of(_PyramidPoolBackward)
+_call = _library.differentiable(_forward, _save, _gradient)
+_call_backward = _library.differentiable(_backward, _save_of_backward, _gradient_of_backward)

@@ -98,7 +98,7 @@ def soft_slic(
         _library.check_positive(grad_iter, "grad_iter")
     if initial_centers is not None:
         _library.check_floating(initial_centers, "initial_centers", 3, "[B, C, K]")
-    association, centers, _ = _differentiable(
+    association, centers, _ = _call(
         features, initial_centers, rows, columns, num_iter, temperature, grad_iter
     )
     return SoftSlicResult(association, centers)
@@ -146,7 +146,7 @@ def _empty_outputs(
     rows: int,
     columns: int,
     num_iter: int,
-    temperature: float,
+    *_: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
     batch, channels, height, width = features.shape
     superpixels = rows * columns
@@ -168,10 +168,11 @@ def _forward_cpu(
     columns: int,
     num_iter: int,
     temperature: float,
+    grad_iter: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     features = features.contiguous()
     initial_centers = _library.contiguous(initial_centers)
-    outputs = _empty_outputs(features, initial_centers, rows, columns, num_iter, temperature)
+    outputs = _empty_outputs(features, initial_centers, rows, columns, num_iter)
     association, centers, history = outputs
     _core.soft_slic(
         _library.view(features),
@@ -190,25 +191,21 @@ def _forward_cpu(
 
 def _empty_gradients(
     features: Tensor,
-    history: Tensor,
-    grad_association: Tensor | None,
-    grad_centers: Tensor | None,
-    has_initial: bool,
+    initial_centers: Tensor | None,
     *_: Any,
 ) -> tuple[Tensor, Tensor]:
-    batch, channels = features.shape[:2]
-    return (
-        torch.empty_like(features, memory_format=torch.contiguous_format),
-        features.new_empty(batch, channels, history.shape[2] if has_initial else 0),
-    )
+    grad_features = torch.empty_like(features, memory_format=torch.contiguous_format)
+    if initial_centers is None:
+        return grad_features, features.new_empty(features.shape[0], 0)
+    return grad_features, torch.empty_like(initial_centers, memory_format=torch.contiguous_format)
 
 
 def _backward_cpu(
     features: Tensor,
+    initial_centers: Tensor | None,
     history: Tensor,
     grad_association: Tensor | None,
     grad_centers: Tensor | None,
-    has_initial: bool,
     rows: int,
     columns: int,
     num_iter: int,
@@ -218,7 +215,7 @@ def _backward_cpu(
     features = features.contiguous()
     grad_association = _library.contiguous(grad_association)
     grad_centers = _library.contiguous(grad_centers)
-    outputs = _empty_gradients(features, history, grad_association, grad_centers, has_initial)
+    outputs = _empty_gradients(features, initial_centers)
     grad_features, grad_initial = outputs
     _core.soft_slic_backward(
         _library.view(features),
@@ -226,7 +223,7 @@ def _backward_cpu(
         _library.optional_view(grad_association),
         _library.optional_view(grad_centers),
         _library.view(grad_features),
-        _library.view(grad_initial) if has_initial else None,
+        None if initial_centers is None else _library.view(grad_initial),
         rows,
         columns,
         num_iter,
@@ -239,106 +236,74 @@ def _backward_cpu(
 
 _forward = _library.define(
     "soft_slic(Tensor features, Tensor? initial_centers, SymInt rows, SymInt columns, "
-    "int num_iter, float temperature) -> (Tensor association, Tensor centers, Tensor history)",
+    "int num_iter, float temperature, int grad_iter) "
+    "-> (Tensor association, Tensor centers, Tensor history)",
     _forward_cpu,
     _empty_outputs,
-    batch_dims=(0, 0, None, None, None, None),
+    batch_dims=(0, 0, None, None, None, None, None),
     out_batch_dims=(0, 0, 1),
 )
 _backward = _library.define(
-    "soft_slic_backward(Tensor features, Tensor history, Tensor? grad_association, "
-    "Tensor? grad_centers, bool has_initial, SymInt rows, SymInt columns, int num_iter, "
+    "soft_slic_backward(Tensor features, Tensor? initial_centers, Tensor history, "
+    "Tensor? grad_association, Tensor? grad_centers, SymInt rows, SymInt columns, int num_iter, "
     "float temperature, int grad_iter) -> (Tensor grad_features, Tensor grad_initial)",
     _backward_cpu,
     _empty_gradients,
-    batch_dims=(0, 1, 0, 0, None, None, None, None, None, None),
+    batch_dims=(0, 0, 1, 0, 0, None, None, None, None, None),
     out_batch_dims=(0, 0),
 )
 
 
-class _SoftSlic(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(
-        features: Tensor, initial_centers: Tensor | None, *params: Any
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        outputs: tuple[Tensor, Tensor, Tensor] = _forward(features, initial_centers, *params[:-1])
-        return outputs
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        features, initial_centers, *ctx.params = inputs
-        ctx.mark_non_differentiable(output[2])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(features, initial_centers, output[2])
-
-    @staticmethod
-    def backward(
-        ctx: Any, grad_association: Tensor | None, grad_centers: Tensor | None, _: None
-    ) -> tuple[Any, ...]:
-        features, initial_centers, history = ctx.saved_tensors
-        # Only then can anybody differentiate once more.
-        backward = _differentiable_backward if torch.is_grad_enabled() else _first_backward
-        grad_features, grad_initial = backward(
-            features, initial_centers, history, grad_association, grad_centers, *ctx.params
-        )
-        return (
-            grad_features,
-            None if initial_centers is None else grad_initial,
-            *[None for _ in ctx.params],
-        )
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    features, initial_centers, *ctx.params = inputs
+    ctx.mark_non_differentiable(output[2])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(features, initial_centers, output[2])
 
 
-def _first_backward(
-    features: Tensor,
-    initial_centers: Tensor | None,
-    history: Tensor,
-    grad_association: Tensor | None,
-    grad_centers: Tensor | None,
-    *params: Any,
-) -> tuple[Tensor, Tensor]:
-    gradients: tuple[Tensor, Tensor] = _backward(
-        features, history, grad_association, grad_centers, initial_centers is not None, *params
+def _gradient(
+    ctx: Any, grad_association: Tensor | None, grad_centers: Tensor | None, _: None
+) -> tuple[Any, ...]:
+    features, initial_centers, history = ctx.saved_tensors
+    grad_features, grad_initial = _call_backward(
+        features, initial_centers, history, grad_association, grad_centers, *ctx.params
     )
-    return gradients
+    return (
+        grad_features,
+        None if initial_centers is None else grad_initial,
+        *[None for _ in ctx.params],
+    )
 
 
-class _SoftSlicBackward(torch.autograd.Function):
-    """The gradient of `_SoftSlic` as a function that has one, made of plain PyTorch."""
+def _save_of_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    features, initial_centers, _, grad_association, grad_centers, *ctx.params = inputs
+    ctx.save_for_backward(features, initial_centers, grad_association, grad_centers)
 
-    generate_vmap_rule = True
-    forward = staticmethod(_first_backward)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        features, initial_centers, _, grad_association, grad_centers, *ctx.params = inputs
-        ctx.save_for_backward(features, initial_centers, grad_association, grad_centers)
+def _gradient_of_backward(
+    ctx: Any, grad_grad_features: Tensor, grad_grad_initial: Tensor
+) -> tuple[Any, ...]:
+    """Differentiate plain PyTorch twice: slow, but right, and differentiable again."""
+    rows, columns, num_iter, temperature, grad_iter = ctx.params
 
-    @staticmethod
-    def backward(
-        ctx: Any, grad_grad_features: Tensor, grad_grad_initial: Tensor
-    ) -> tuple[Any, ...]:
-        rows, columns, num_iter, temperature, grad_iter = ctx.params
-
-        def plain(features: Tensor, initial_centers: Tensor | None) -> tuple[Tensor, Tensor]:
-            return _plain.soft_slic(
-                features, (rows, columns), num_iter, temperature, initial_centers, grad_iter
-            )
-
-        saved = ctx.saved_tensors
-        cotangents = (grad_grad_features, grad_grad_initial)
-        gradients = _plain.second_backward(plain, saved[:2], saved[2:], cotangents)
-        features, initial_centers, grad_association, grad_centers = gradients
-        return (
-            features,
-            initial_centers,
-            None,
-            grad_association,
-            grad_centers,
-            *[None for _ in ctx.params],
+    def plain(features: Tensor, initial_centers: Tensor | None) -> tuple[Tensor, Tensor]:
+        return _plain.soft_slic(
+            features, (rows, columns), num_iter, temperature, initial_centers, grad_iter
         )
 
+    saved = ctx.saved_tensors
+    cotangents = (grad_grad_features, grad_grad_initial)
+    gradients = _plain.second_backward(plain, saved[:2], saved[2:], cotangents)
+    features, initial_centers, grad_association, grad_centers = gradients
+    return (
+        features,
+        initial_centers,
+        None,
+        grad_association,
+        grad_centers,
+        *[None for _ in ctx.params],
+    )
 
-_differentiable = _library.apply_of(_SoftSlic)
-_differentiable_backward = _library.apply_of(_SoftSlicBackward)
+
+_call = _library.differentiable(_forward, _save, _gradient)
+_call_backward = _library.differentiable(_backward, _save_of_backward, _gradient_of_backward)
