@@ -67,7 +67,7 @@ def pool(features: Tensor, labels: Tensor, num_segments: int, reduce: str = "mea
     _check_labels(labels)
     _library.check_positive(num_segments, "num_segments")
     _check_reduce(reduce)
-    outputs: tuple[Tensor, Tensor] = _differentiable_pool(features, labels, num_segments, reduce)
+    outputs: tuple[Tensor, Tensor] = _call_pool(features, labels, num_segments, reduce)
     return outputs[0]
 
 
@@ -103,7 +103,7 @@ def unpool(pooled: Tensor, labels: Tensor) -> Tensor:
     """
     _library.check_floating(pooled, "pooled", 3, "[B, C, K]")
     _check_labels(labels)
-    out: Tensor = _differentiable_unpool(pooled, labels)
+    out: Tensor = _call_unpool(pooled, labels)
     return out
 
 
@@ -237,85 +237,53 @@ _unpool = _library.define(
 )
 
 
-class _Pool(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(
-        features: Tensor, labels: Tensor, num_segments: int, reduce: str
-    ) -> tuple[Tensor, Tensor]:
-        outputs: tuple[Tensor, Tensor] = _pool(features, labels, num_segments, reduce)
-        return outputs
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        features, labels, _, ctx.reduce = inputs
-        ctx.size = features.shape[2:]
-        ctx.mark_non_differentiable(output[1])
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(labels, output[1])
-
-    @staticmethod
-    def backward(ctx: Any, grad_pooled: Tensor | None, _: None) -> tuple[Any, ...]:
-        if grad_pooled is None:
-            return None, None, None, None
-        labels, saved = ctx.saved_tensors
-        # Only then can anybody differentiate once more.
-        backward = _differentiable_backward if torch.is_grad_enabled() else _pool_backward
-        return backward(grad_pooled, labels, saved, *ctx.size, ctx.reduce), None, None, None
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    features, labels, _, ctx.reduce = inputs
+    ctx.size = features.shape[2:]
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(labels, output[1])
 
 
-class _PoolBackward(torch.autograd.Function):
-    """The gradient of `_Pool`, which is linear: its own gradient is pooling again."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(grad_pooled: Tensor, labels: Tensor, saved: Tensor, *params: Any) -> Tensor:
-        gradient: Tensor = _pool_backward(grad_pooled, labels, saved, *params)
-        return gradient
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        grad_pooled, labels, saved, _, _, ctx.reduce = inputs
-        ctx.num_segments = grad_pooled.shape[2]
-        ctx.save_for_backward(labels, saved)
-
-    @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
-        labels, saved = ctx.saved_tensors
-        if ctx.reduce in ("sum", "mean"):
-            pooled, _ = _differentiable_pool(cotangent, labels, ctx.num_segments, ctx.reduce)
-        else:
-            best = cotangent.flatten(2).gather(2, saved.clamp(min=0).long())
-            pooled = best.masked_fill(saved < 0, 0)
-        return pooled, None, None, None, None, None
+def _gradient(ctx: Any, grad_pooled: Tensor | None, _: None) -> tuple[Any, ...]:
+    if grad_pooled is None:
+        return None, None, None, None
+    labels, saved = ctx.saved_tensors
+    grad_features = _call_pool_backward(grad_pooled, labels, saved, *ctx.size, ctx.reduce)
+    return grad_features, None, None, None
 
 
-class _Unpool(torch.autograd.Function):
-    """Its gradient is the sum over segments."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(pooled: Tensor, labels: Tensor) -> Tensor:
-        out: Tensor = _unpool(pooled, labels)
-        return out
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        pooled, labels = inputs
-        ctx.num_segments = pooled.shape[2]
-        ctx.save_for_backward(labels)
-
-    @staticmethod
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, None]:
-        (labels,) = ctx.saved_tensors
-        function = _differentiable_pool if torch.is_grad_enabled() else _pool
-        grad_pooled, _ = function(grad_out, labels, ctx.num_segments, "sum")
-        return grad_pooled, None
+def _save_of_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    grad_pooled, labels, saved, _, _, ctx.reduce = inputs
+    ctx.num_segments = grad_pooled.shape[2]
+    ctx.save_for_backward(labels, saved)
 
 
-_differentiable_pool = _library.apply_of(_Pool)
-_differentiable_backward = _library.apply_of(_PoolBackward)
-_differentiable_unpool = _library.apply_of(_Unpool)
+def _gradient_of_backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
+    """Pool again: the gradient is linear in what it is the gradient of."""
+    labels, saved = ctx.saved_tensors
+    if ctx.reduce in ("sum", "mean"):
+        grad_pooled, _ = _call_pool(cotangent, labels, ctx.num_segments, ctx.reduce)
+    else:
+        best = cotangent.flatten(2).gather(2, saved.clamp(min=0).long())
+        grad_pooled = best.masked_fill(saved < 0, 0)
+    return grad_pooled, None, None, None, None, None
+
+
+def _save_of_unpool(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    pooled, labels = inputs
+    ctx.num_segments = pooled.shape[2]
+    ctx.save_for_backward(labels)
+
+
+def _gradient_of_unpool(ctx: Any, grad_out: Tensor) -> tuple[Tensor, None]:
+    (labels,) = ctx.saved_tensors
+    grad_pooled, _ = _call_pool(grad_out, labels, ctx.num_segments, "sum")
+    return grad_pooled, None
+
+
+_call_pool = _library.differentiable(_pool, _save, _gradient)
+_call_pool_backward = _library.differentiable(
+    _pool_backward, _save_of_backward, _gradient_of_backward
+)
+_call_unpool = _library.differentiable(_unpool, _save_of_unpool, _gradient_of_unpool)
