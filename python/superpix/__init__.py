@@ -10,6 +10,7 @@ from superpix import metrics
 from superpix._color import rgb_to_lab
 from superpix._connectivity import enforce_connectivity
 from superpix._core import __version__
+from superpix._pool import pool, unpool
 from superpix._pyramid_pool import pyramid_pool, pyramid_pool_backward
 from superpix._runtime import (
     build_info,
@@ -38,6 +39,7 @@ __all__ = [
     "get_include",
     "get_num_threads",
     "metrics",
+    "pool",
     "pyramid_pool",
     "pyramid_pool_backward",
     "rgb_to_lab",
@@ -45,4 +47,5 @@ __all__ = [
     "slic",
     "soft_slic",
     "soft_slic_backward",
+    "unpool",
 ]

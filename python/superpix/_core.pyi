@@ -19,6 +19,29 @@ def enforce_connectivity(
     start_label: int,
     num_threads: int,
 ) -> NDArray[np.int32]: ...
+def pool(
+    features: _View,
+    labels: _View,
+    pooled: _View,
+    saved: _View | None,
+    reduce: str,
+    num_threads: int,
+) -> None: ...
+def pool_backward(
+    grad_pooled: _View,
+    labels: _View,
+    saved: _View | None,
+    grad_features: _View,
+    reduce: str,
+    num_threads: int,
+) -> None: ...
+def pool_saved_shape(
+    batch: int, channels: int, num_segments: int, reduce: str
+) -> tuple[int, ...]: ...
+def unpool(pooled: _View, labels: _View, out: _View, num_threads: int) -> None: ...
+def unpool_backward(
+    grad_out: _View, labels: _View, grad_pooled: _View, num_threads: int
+) -> None: ...
 def slic(
     image: NDArray[Any],
     mask: NDArray[np.bool_] | None,

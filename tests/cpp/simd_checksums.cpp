@@ -109,6 +109,31 @@ void print_components() {
   }
 }
 
+void print_pools() {
+  for (const Shape& shape : {Shape{1, 1, 1, 1}, {1, 5, 32, 32}, {2, 17, 20, 31}, {1, 16, 90, 70}}) {
+    for (const std::int64_t scale : {1, 2}) {
+      const std::int64_t n = 40;
+      Array<float> features(shape);
+      test::Random random(6);
+      for (float& v : features.data) v = static_cast<float>(random.unit());
+      const auto labels = test::noise<std::int32_t>(
+          {shape[0], scale * shape[2], scale * shape[3] + scale - 1}, n, 7);
+      const Array<float> pooled({shape[0], shape[1], n});
+      for (const Reduce reduce : {Reduce::kSum, Reduce::kMean, Reduce::kMax}) {
+        Array<std::int32_t> saved(reduce == Reduce::kMax ? pooled.shape : Shape{shape[0], n});
+        const ArrayView saved_view = saved.view();
+        const bool keeps = reduce != Reduce::kSum;
+        pool(features.view(), labels.view(), pooled.view(), keeps ? &saved_view : nullptr, reduce);
+        print("pool", shape, pooled.data);
+        const Array<float> gradient(shape);
+        pool_backward(pooled.view(), labels.view(), keeps ? &saved_view : nullptr, gradient.view(),
+                      reduce);
+        print("pool_backward", shape, gradient.data);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace superpix
 
@@ -119,6 +144,7 @@ int main() {
     superpix::print_integer_labels();
     superpix::print_float_labels();
     superpix::print_components();
+    superpix::print_pools();
   } catch (const std::exception& error) {
     std::printf("error: %s\n", error.what());
     return 1;

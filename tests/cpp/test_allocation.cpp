@@ -124,6 +124,24 @@ TEST_P(Allocation, FailureInColorIsBadAlloc) {
   EXPECT_EQ(lab.data.front(), lab.data[3]);
 }
 
+TEST_P(Allocation, FailureInPoolingIsBadAlloc) {
+  const Array<float> features({1, 40, 60, 60}, 0.5F);
+  const auto labels = test::noise<std::int32_t>({1, 90, 120}, 300, 2);
+  Array<float> pooled({1, 40, 300});
+  Array<float> gradient({1, 40, 60, 60});
+  const auto call = [&] {
+    pool(features.view(), labels.view(), pooled.view(), nullptr, Reduce::kSum,
+         test::on_threads(GetParam()));
+    pool_backward(pooled.view(), labels.view(), nullptr, gradient.view(), Reduce::kSum,
+                  test::on_threads(GetParam()));
+  };
+  call();
+  const std::vector<float> expected = gradient.data;
+  fail_each_allocation(call);
+  call();
+  EXPECT_EQ(gradient.data, expected);
+}
+
 INSTANTIATE_TEST_SUITE_P(Threads, Allocation, ::testing::Values(1, 2, 4));
 
 }  // namespace

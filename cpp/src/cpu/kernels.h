@@ -210,6 +210,50 @@ struct CellKernels {
   void (*fill_cells)(const double* values, const CellRows& cells, void* scratch, S* plane);
 };
 
+/// Pixels that pooling brings together in rows of 16 channels (pool_kernels.h).
+inline constexpr int kPoolTile = 64;
+
+/// Cells [begin, begin + length) of a block, all of one tile, and `weight` pixels with this label
+/// in each of them.
+struct LabelRun {
+  std::int32_t begin, length, label, weight;
+};
+
+/// What arrays of S are computed in.
+template <class S>
+using PoolReal = std::conditional_t<std::is_same_v<S, double>, double, float>;
+
+/// n pixels of up to 16 planes that are `stride` apart.
+template <class S>
+struct PoolPlanes {
+  S* first;
+  std::int64_t stride;
+  std::int64_t n;
+  int channels;
+  bool streams = false;  // written around the cache: float, whole lines at multiples of 64 bytes
+};
+
+/// Runs are sorted by tile. Tables have 16 channels a row.
+template <class S>
+struct PoolKernels {
+  /// sums[label] += weight * the sum over the run; [labels][16].
+  void (*sum_runs)(const PoolPlanes<const S>& planes, const LabelRun* runs, std::int64_t count,
+                   double* sums);
+  /// The greatest values so far, negated ones if `least`, and where the first of them is, counted
+  /// from `first_index`; [labels][16]. Index -1: none so far. NaN is greater than all.
+  void (*best_runs)(const PoolPlanes<const S>& planes, const LabelRun* runs, std::int64_t count,
+                    bool least, std::int64_t first_index, ComputeType<S>* best,
+                    std::int32_t* indices);
+  /// out = table[label + 1].
+  void (*put_labels)(const ComputeType<S>* table, const std::int32_t* labels,
+                     const PoolPlanes<S>& out);
+  void (*put_wide_labels)(const ComputeType<S>* table, const std::int64_t* labels,
+                          const PoolPlanes<S>& out);
+  /// out = sum over the runs of a pixel of weight * table[label + 1].
+  void (*put_runs)(const ComputeType<S>* table, const LabelRun* runs, std::int64_t count,
+                   const PoolPlanes<S>& out);
+};
+
 struct Kernels {
   const char* name;
 
@@ -271,6 +315,18 @@ struct Kernels {
   CellKernels<double> double_cells;
   CellKernels<detail::Half> half_cells;
   CellKernels<detail::BFloat16> bfloat16_cells;
+
+  /// Whether n labels are in [-1, num_segments).
+  bool (*are_labels)(const std::int32_t* labels, std::int64_t n, std::int32_t num_segments);
+  bool (*are_wide_labels)(const std::int64_t* labels, std::int64_t n, std::int32_t num_segments);
+  /// The runs of n labels, cut where tiles end, without those of label -1; returns how many. `runs`
+  /// has room for n.
+  std::int64_t (*find_label_runs)(const std::int32_t* labels, std::int64_t n, LabelRun* runs);
+  std::int64_t (*find_wide_label_runs)(const std::int64_t* labels, std::int64_t n, LabelRun* runs);
+  PoolKernels<float> float_pool;
+  PoolKernels<double> double_pool;
+  PoolKernels<detail::Half> half_pool;
+  PoolKernels<detail::BFloat16> bfloat16_pool;
 };
 
 /// Those that this processor and build have, the best last.

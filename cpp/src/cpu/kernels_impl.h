@@ -9,6 +9,7 @@
 #include "cpu/color_kernels.h"
 #include "cpu/kernels.h"
 #include "cpu/label_kernels.h"
+#include "cpu/pool_kernels.h"
 #include "cpu/refine_kernels.h"
 #include "cpu/row_kernels.h"
 #include "cpu/slic_float_kernels.h"
@@ -47,6 +48,14 @@ const Kernels& SUPERPIX_KERNELS() {
       .double_cells = {sum_cells<double>, max_cells<double>, fill_cells<double>},
       .half_cells = {sum_cells<Half>, max_cells<Half>, fill_cells<Half>},
       .bfloat16_cells = {sum_cells<BFloat16>, max_cells<BFloat16>, fill_cells<BFloat16>},
+      .are_labels = are_labels,
+      .are_wide_labels = are_wide_labels,
+      .find_label_runs = find_label_runs<std::int32_t>,
+      .find_wide_label_runs = find_label_runs<std::int64_t>,
+      .float_pool = pool_kernels_of<float>(),
+      .double_pool = pool_kernels_of<double>(),
+      .half_pool = pool_kernels_of<Half>(),
+      .bfloat16_pool = pool_kernels_of<BFloat16>(),
   };
   return kernels;
 }

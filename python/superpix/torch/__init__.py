@@ -15,7 +15,17 @@ except ImportError as error:
         "superpix.torch needs PyTorch 2.6 or newer: pip install 'superpix[torch]'"
     ) from error
 
+from superpix.torch.pool import SuperpixelPool, pool, unpool
 from superpix.torch.pyramid_pool import PyramidPooling, pyramid_pool
 from superpix.torch.soft_slic import SoftSLIC, SoftSlicResult, soft_slic
 
-__all__ = ["PyramidPooling", "SoftSLIC", "SoftSlicResult", "pyramid_pool", "soft_slic"]
+__all__ = [
+    "PyramidPooling",
+    "SoftSLIC",
+    "SoftSlicResult",
+    "SuperpixelPool",
+    "pool",
+    "pyramid_pool",
+    "soft_slic",
+    "unpool",
+]
