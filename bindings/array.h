@@ -17,11 +17,16 @@ ArrayView view_of(const pybind11::array& array, const char* argument);
 /// is how superpix.torch hands over tensors.
 ArrayView view_of(pybind11::handle value, const char* argument);
 
-/// The same, or None.
+/// The same for what an op writes all over.
+ArrayView output_of(pybind11::handle value, const char* argument);
+
+/// A view, or None.
 class OptionalView {
  public:
-  OptionalView(pybind11::handle value, const char* argument) {
-    if (!value.is_none()) view_ = view_of(value, argument);
+  using Make = ArrayView (*)(pybind11::handle, const char*);
+
+  OptionalView(pybind11::handle value, const char* argument, Make make = view_of) {
+    if (!value.is_none()) view_ = make(value, argument);
   }
   const ArrayView* get() const { return view_ ? &*view_ : nullptr; }
 

@@ -31,7 +31,7 @@ void bind_pool(py::module_& m) {
          std::string_view reduce, int num_threads) {
         const ArrayView in = view_of(features, "features");
         const ArrayView labels_in = view_of(labels, "labels");
-        const ArrayView out = view_of(pooled, "pooled");
+        const ArrayView out = output_of(pooled, "pooled");
         const OptionalView saved_out(saved, "saved");
         const Reduce how = reduce_of(reduce);
         const py::gil_scoped_release release;
@@ -46,7 +46,7 @@ void bind_pool(py::module_& m) {
         const ArrayView in = view_of(grad_pooled, "grad_pooled");
         const ArrayView labels_in = view_of(labels, "labels");
         const OptionalView saved_in(saved, "saved");
-        const ArrayView out = view_of(grad_features, "grad_features");
+        const ArrayView out = output_of(grad_features, "grad_features");
         const Reduce how = reduce_of(reduce);
         const py::gil_scoped_release release;
         pool_backward(in, labels_in, saved_in.get(), out, how, cpu_context(num_threads));
@@ -69,7 +69,7 @@ void bind_pool(py::module_& m) {
       [](py::handle pooled, py::handle labels, py::handle out, int num_threads) {
         const ArrayView in = view_of(pooled, "pooled");
         const ArrayView labels_in = view_of(labels, "labels");
-        const ArrayView to = view_of(out, "out");
+        const ArrayView to = output_of(out, "out");
         const py::gil_scoped_release release;
         unpool(in, labels_in, to, cpu_context(num_threads));
       },
@@ -79,7 +79,7 @@ void bind_pool(py::module_& m) {
       [](py::handle grad_out, py::handle labels, py::handle grad_pooled, int num_threads) {
         const ArrayView in = view_of(grad_out, "grad_out");
         const ArrayView labels_in = view_of(labels, "labels");
-        const ArrayView to = view_of(grad_pooled, "grad_pooled");
+        const ArrayView to = output_of(grad_pooled, "grad_pooled");
         const py::gil_scoped_release release;
         unpool_backward(in, labels_in, to, cpu_context(num_threads));
       },

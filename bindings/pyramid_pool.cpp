@@ -32,7 +32,7 @@ void bind_pyramid_pool(py::module_& m) {
       [](py::handle features, py::handle pooled, py::handle indices, Bins bins,
          const std::string& reduce, int num_threads) {
         const ArrayView in = view_of(features, "features");
-        const ArrayView out = view_of(pooled, "pooled");
+        const ArrayView out = output_of(pooled, "pooled");
         const OptionalView indices_out(indices, "indices");
         const py::gil_scoped_release release;
         pyramid_pool(in, out, indices_out.get(), {std::move(bins), reduce_of(reduce)},
@@ -46,7 +46,7 @@ void bind_pyramid_pool(py::module_& m) {
          const std::string& reduce, int num_threads) {
         const ArrayView in = view_of(grad_pooled, "grad_pooled");
         const OptionalView indices_in(indices, "indices");
-        const ArrayView out = view_of(grad_features, "grad_features");
+        const ArrayView out = output_of(grad_features, "grad_features");
         const py::gil_scoped_release release;
         pyramid_pool_backward(in, indices_in.get(), out, {std::move(bins), reduce_of(reduce)},
                               cpu_context(num_threads));

@@ -16,9 +16,9 @@ void bind_soft_slic(py::module_& m) {
          int num_iter, double temperature, int num_threads) {
         const ArrayView in = view_of(features, "features");
         const OptionalView start(initial_centers, "initial_centers");
-        const OptionalView association_out(association, "association");
-        const ArrayView centers_out = view_of(centers, "centers");
-        const OptionalView history_out(history, "history");
+        const OptionalView association_out(association, "association", output_of);
+        const ArrayView centers_out = output_of(centers, "centers");
+        const OptionalView history_out(history, "history", output_of);
         const py::gil_scoped_release release;
         soft_slic(in, start.get(), association_out.get(), centers_out, history_out.get(),
                   {rows, columns, num_iter, temperature, 0}, cpu_context(num_threads));
@@ -36,8 +36,8 @@ void bind_soft_slic(py::module_& m) {
         const ArrayView history_in = view_of(history, "history");
         const OptionalView association_in(grad_association, "grad_association");
         const OptionalView centers_in(grad_centers, "grad_centers");
-        const ArrayView features_out = view_of(grad_features, "grad_features");
-        const OptionalView initial_out(grad_initial, "grad_initial");
+        const ArrayView features_out = output_of(grad_features, "grad_features");
+        const OptionalView initial_out(grad_initial, "grad_initial", output_of);
         const py::gil_scoped_release release;
         soft_slic_backward(in, history_in, association_in.get(), centers_in.get(), features_out,
                            initial_out.get(), {rows, columns, num_iter, temperature, grad_iter},
