@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How soft_pool and soft_unpool go through images: cell by cell, in strips of pixels whose
-// associations are brought together as rows. Values stay where they are (pixel_kernels.h).
+// associations are brought together as rows. Values stay where they are (pooling_kernels.h).
 #pragma once
 
 #include <algorithm>
