@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import memory
 import superpix
 from pictures import mosaic, photographs
 from timing import in_turns
@@ -152,23 +153,10 @@ def measure_memory(kind: str) -> None:
         image = mosaic(photographs()[1], height, width)
     superpix.slic(image[:64, :64].copy(), 20)  # code, tables and threads are not counted
     image.sum()
-    reset_peak()
-    before = status("VmRSS")
+    memory.reset_peak()
+    before = memory.resident()
     labels = superpix.slic(image, 4000)
-    print((status("VmHWM") - before - labels.nbytes) / (height * width))
-
-
-def reset_peak() -> None:
-    """Let the high-water mark of this process start from now (Linux)."""
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-
-
-def status(key: str) -> int:
-    """Return an entry of /proc/self/status in bytes."""
-    with open("/proc/self/status") as file:
-        line = next(line for line in file if line.startswith(key + ":"))
-    return int(line.split()[1]) * 1024
+    print((memory.peak() - before - labels.nbytes) / (height * width))
 
 
 def main() -> None:

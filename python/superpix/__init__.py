@@ -10,6 +10,7 @@ from superpix import metrics
 from superpix._color import rgb_to_lab
 from superpix._connectivity import enforce_connectivity
 from superpix._core import __version__
+from superpix._pyramid_pool import pyramid_pool, pyramid_pool_backward
 from superpix._runtime import (
     build_info,
     cuda_available,
@@ -19,9 +20,15 @@ from superpix._runtime import (
     set_num_threads,
 )
 from superpix._slic import slic
-from superpix._soft_slic import SoftSlicResult, soft_slic
+from superpix._soft_slic import (
+    SoftSlicGradients,
+    SoftSlicResult,
+    soft_slic,
+    soft_slic_backward,
+)
 
 __all__ = [
+    "SoftSlicGradients",
     "SoftSlicResult",
     "__version__",
     "build_info",
@@ -31,8 +38,11 @@ __all__ = [
     "get_include",
     "get_num_threads",
     "metrics",
+    "pyramid_pool",
+    "pyramid_pool_backward",
     "rgb_to_lab",
     "set_num_threads",
     "slic",
     "soft_slic",
+    "soft_slic_backward",
 ]

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,23 @@ def slic(
     start_label: int,
     num_threads: int,
 ) -> NDArray[np.int32]: ...
+def pyramid_pool(
+    features: _View,
+    pooled: _View,
+    indices: _View | None,
+    bins: Sequence[int],
+    reduce: str,
+    num_threads: int,
+) -> None: ...
+def pyramid_pool_backward(
+    grad_pooled: _View,
+    indices: _View | None,
+    grad_features: _View,
+    bins: Sequence[int],
+    reduce: str,
+    num_threads: int,
+) -> None: ...
+def pyramid_pool_size(bins: Sequence[int]) -> int: ...
 def compiler() -> str: ...
 def set_num_threads(n: int) -> None: ...
 def get_num_threads() -> int: ...

@@ -82,31 +82,166 @@ def soft_slic(
     >>> result.association.shape, result.centers.shape
     ((9, 20, 30), (2, 6))
     """
-    values = _arguments.planes(features, "features", "[C, H, W] or [B, C, H, W]")
-    rows, columns = _arguments.grid(grid, values.shape)
-    start = None
-    if initial_centers is not None:
-        start = _arguments.floats(initial_centers, "initial_centers")
-        expected = (*values.shape[:-2], rows * columns)
-        if start.shape != expected:
-            raise ValueError(f"initial_centers must have shape {expected}, got {start.shape}")
-        if start.dtype != values.dtype:
-            raise TypeError(
-                f"initial_centers must be {values.dtype} like features, got {start.dtype}"
-            )
-    batch, height, width = values.shape[:-3], *values.shape[-2:]
-    association = np.empty((*batch, 9, height, width), values.dtype)
-    centers = np.empty((*batch, values.shape[-3], rows * columns), values.dtype)
-    _core.soft_slic(
-        _arguments.batched(values, 4),
-        None if start is None else _arguments.batched(start, 3),
-        _arguments.batched(association, 4),
-        _arguments.batched(centers, 3),
-        None,
-        rows=rows,
-        columns=columns,
-        num_iter=_arguments.bounded(num_iter, "num_iter"),
-        temperature=_arguments.number(temperature, "temperature"),
-        num_threads=_arguments.threads(num_threads),
+    association, centers, _ = _forward(
+        _prepared(features, grid, num_iter, temperature, initial_centers, num_threads)
     )
     return SoftSlicResult(association, centers)
+
+
+class SoftSlicGradients(NamedTuple):
+    """What `soft_slic_backward` returns; the shapes are those of the arguments of `soft_slic`."""
+
+    features: NDArray[Any]
+    initial_centers: NDArray[Any] | None
+
+
+def soft_slic_backward(
+    features: NDArray[Any],
+    grid: tuple[int, int],
+    num_iter: int = 10,
+    *,
+    grad_association: NDArray[Any] | None = None,
+    grad_centers: NDArray[Any] | None = None,
+    temperature: float = 1.0,
+    initial_centers: NDArray[Any] | None = None,
+    grad_iter: int | None = None,
+    num_threads: int | None = None,
+) -> SoftSlicGradients:
+    """Return the gradient of a loss with respect to the arguments of `soft_slic`.
+
+    Computes `soft_slic` once more, for the centres of its iterations. `superpix.torch.soft_slic`
+    keeps them.
+
+    Parameters
+    ----------
+    features, grid, num_iter, temperature, initial_centers, num_threads
+        As in `soft_slic`.
+    grad_association : ndarray, shape and dtype of the association, optional
+        Gradient of the loss with respect to the association; zero by default.
+    grad_centers : ndarray, shape and dtype of the centers, optional
+        The same for the centers.
+    grad_iter : int, optional
+        How many iterations, from the last on, gradients go back through; by default all, and the
+        means that they start from.
+
+    Returns
+    -------
+    features : ndarray, shape and dtype of ``features``
+    initial_centers : ndarray, shape and dtype of ``initial_centers``, or None if there are none
+
+    Raises
+    ------
+    TypeError
+        An argument has the wrong type, or an array another dtype.
+    ValueError
+        A shape does not fit, or a number is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, superpix
+    >>> features = np.random.default_rng(0).normal(size=(2, 20, 30))
+    >>> ones = np.ones((2, 6))
+    >>> superpix.soft_slic_backward(features, (2, 3), grad_centers=ones).features.shape
+    (2, 20, 30)
+    """
+    call = _prepared(features, grid, num_iter, temperature, initial_centers, num_threads)
+    outer = _optional(grad_association, "grad_association", call.association_shape, call.values)
+    inner = _optional(grad_centers, "grad_centers", call.centers_shape, call.values)
+    if grad_iter is not None and _arguments.bounded(grad_iter, "grad_iter") < 1:
+        raise ValueError(f"grad_iter must be at least 1, or None for all, got {grad_iter}")
+    _, _, history = _forward(call)
+    grad_features = np.empty_like(call.values)
+    grad_initial = None if call.start is None else np.empty_like(call.start)
+    _core.soft_slic_backward(
+        _arguments.batched(call.values, 4),
+        history,
+        None if outer is None else _arguments.batched(outer, 4),
+        None if inner is None else _arguments.batched(inner, 3),
+        _arguments.batched(grad_features, 4),
+        None if grad_initial is None else _arguments.batched(grad_initial, 3),
+        rows=call.grid[0],
+        columns=call.grid[1],
+        num_iter=call.num_iter,
+        temperature=call.temperature,
+        grad_iter=0 if grad_iter is None else grad_iter,
+        num_threads=call.num_threads,
+    )
+    return SoftSlicGradients(grad_features, grad_initial)
+
+
+class _Call(NamedTuple):
+    """Checked arguments."""
+
+    values: NDArray[Any]
+    start: NDArray[Any] | None
+    grid: tuple[int, int]
+    num_iter: int
+    temperature: float
+    num_threads: int
+
+    @property
+    def association_shape(self) -> tuple[int, ...]:
+        return (*self.values.shape[:-3], 9, *self.values.shape[-2:])
+
+    @property
+    def centers_shape(self) -> tuple[int, ...]:
+        return (*self.values.shape[:-2], self.grid[0] * self.grid[1])
+
+
+def _prepared(
+    features: NDArray[Any],
+    grid: tuple[int, int],
+    num_iter: int,
+    temperature: float,
+    initial_centers: NDArray[Any] | None,
+    num_threads: int | None,
+) -> _Call:
+    values = _arguments.planes(features, "features", "[C, H, W] or [B, C, H, W]")
+    iterations = _arguments.bounded(num_iter, "num_iter")
+    if iterations < 1:
+        raise ValueError(f"num_iter must be at least 1, got {iterations}")
+    call = _Call(
+        values,
+        None,
+        _arguments.grid(grid, values.shape),
+        iterations,
+        _arguments.number(temperature, "temperature"),
+        _arguments.threads(num_threads),
+    )
+    start = _optional(initial_centers, "initial_centers", call.centers_shape, values)
+    return call._replace(start=start)
+
+
+def _optional(
+    value: NDArray[Any] | None, name: str, shape: tuple[int, ...], like: NDArray[Any]
+) -> NDArray[Any] | None:
+    """Return an array of this shape, and of the dtype of the features, or None."""
+    if value is None:
+        return None
+    checked = _arguments.floats(value, name)
+    if checked.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {checked.shape}")
+    if checked.dtype != like.dtype:
+        raise TypeError(f"{name} must be {like.dtype} like features, got {checked.dtype}")
+    return checked
+
+
+def _forward(call: _Call) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return association, centers, and the centres of all iterations."""
+    association = np.empty(call.association_shape, call.values.dtype)
+    centers = np.empty(call.centers_shape, call.values.dtype)
+    batch, channels, superpixels = _arguments.batched(centers, 3).shape
+    history = np.empty((call.num_iter + 1, batch, superpixels, channels + 1), call.values.dtype)
+    _core.soft_slic(
+        _arguments.batched(call.values, 4),
+        None if call.start is None else _arguments.batched(call.start, 3),
+        _arguments.batched(association, 4),
+        _arguments.batched(centers, 3),
+        history,
+        rows=call.grid[0],
+        columns=call.grid[1],
+        num_iter=call.num_iter,
+        temperature=call.temperature,
+        num_threads=call.num_threads,
+    )
+    return association, centers, history

@@ -135,3 +135,60 @@ def test_empty_batch_gives_empty_results() -> None:
     result = sp.soft_slic(np.zeros((0, 3, 8, 9), np.float32), (2, 2))
     assert result.association.shape == (0, 9, 8, 9)
     assert result.centers.shape == (0, 3, 4)
+
+
+@pytest.mark.parametrize("has_initial", [False, True])
+def test_backward_is_the_slope_of_forward(has_initial: bool) -> None:
+    rng = np.random.default_rng(3)
+    x, direction = rng.normal(size=(2, 2, 3, 9, 11))
+    start = rng.normal(size=(2, 3, 6)) if has_initial else None
+    outer, inner = rng.normal(size=(2, 9, 9, 11)), rng.normal(size=(2, 3, 6))
+    options: dict[str, Any] = {"initial_centers": start, "temperature": 1.3}
+
+    def loss(x: Array) -> float:
+        association, centers = sp.soft_slic(x, (2, 3), 4, **options)
+        return float((outer * association).sum() + (inner * centers).sum())
+
+    gradients = sp.soft_slic_backward(
+        x, (2, 3), 4, grad_association=outer, grad_centers=inner, **options
+    )
+    step = 1e-5
+    slope = (loss(x + step * direction) - loss(x - step * direction)) / (2 * step)
+    np.testing.assert_allclose((gradients.features * direction).sum(), slope, rtol=1e-7)
+    assert (gradients.initial_centers is not None) == has_initial
+    if start is not None and gradients.initial_centers is not None:
+        far = 4 * rng.normal(size=start.shape)
+        slopes = []
+        for sign in (1, -1):
+            options["initial_centers"] = start + sign * step * far
+            slopes.append(loss(x))
+        slope = (slopes[0] - slopes[1]) / (2 * step)
+        np.testing.assert_allclose((gradients.initial_centers * far).sum(), slope, rtol=1e-7)
+
+
+def test_backward_takes_one_image_and_few_iterations() -> None:
+    x = features_of(3, 12, 15, dtype=np.float64)
+    ones = np.ones((3, 6))
+    alone = sp.soft_slic_backward(x, (2, 3), 3, grad_centers=ones, grad_iter=1).features
+    batch = sp.soft_slic_backward(
+        x[np.newaxis], (2, 3), 3, grad_centers=ones[np.newaxis], grad_iter=1
+    ).features
+    np.testing.assert_array_equal(alone, batch[0])
+    whole = sp.soft_slic_backward(x, (2, 3), 3, grad_centers=ones).features
+    assert np.abs(whole - alone).max() > 1e-6
+    nothing = sp.soft_slic_backward(x, (2, 3), 3).features
+    np.testing.assert_array_equal(nothing, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"grad_centers": np.ones((3, 5))}, ValueError, "grad_centers must have shape"),
+        ({"grad_association": np.ones((3, 12, 15))}, ValueError, "grad_association must have"),
+        ({"grad_centers": np.ones((3, 6), np.float32)}, TypeError, "grad_centers must be float64"),
+        ({"grad_iter": 0}, ValueError, "grad_iter"),
+    ],
+)
+def test_errors_of_backward(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        sp.soft_slic_backward(np.zeros((3, 12, 15)), (2, 3), 3, **options)

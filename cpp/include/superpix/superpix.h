@@ -9,6 +9,7 @@
 #include <superpix/device.h>
 #include <superpix/error.h>
 #include <superpix/hard_labels.h>
+#include <superpix/pyramid_pool.h>
 #include <superpix/slic.h>
 #include <superpix/soft_pool.h>
 #include <superpix/soft_slic.h>

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpu/maximum.h"
 #include "detail/half.h"
 
 namespace superpix::cpu {
@@ -259,6 +260,26 @@ struct ImageKernels {
                     int count, std::int32_t* labels);
 };
 
+/// Rows of the cells that a plane is cut into: cell (r, c) is the rows of pixels from row_edges[r]
+/// to row_edges[r + 1] and the columns from column_edges[c] to column_edges[c + 1], ends excluded.
+struct CellRows {
+  std::int64_t width;                // of the plane
+  const std::int64_t* row_edges;     // [num_rows + 1]
+  const std::int64_t* column_edges;  // [num_columns + 1], from 0 to width
+  std::int64_t num_rows, num_columns;
+};
+
+/// The kernels of cell_kernels.h for planes of elements of type S; scratch as in cell_scratch.h.
+template <class S>
+struct CellKernels {
+  /// The sum of each cell [num_rows][num_columns]. With up to 32 rows of pixels each, rounding
+  /// errors do not grow with the size of cells.
+  void (*sum_cells)(const S* plane, const CellRows& cells, void* scratch, double* sums);
+  void (*max_cells)(const S* plane, const CellRows& cells, void* scratch, Maximum<S>* maxima);
+  /// Gives all pixels of a cell its value.
+  void (*fill_cells)(const double* values, const CellRows& cells, void* scratch, S* plane);
+};
+
 struct Kernels {
   const char* name;
 
@@ -316,6 +337,10 @@ struct Kernels {
   ImageKernels<double> double_images;
   ImageKernels<detail::Half> half_images;
   ImageKernels<detail::BFloat16> bfloat16_images;
+  CellKernels<float> float_cells;
+  CellKernels<double> double_cells;
+  CellKernels<detail::Half> half_cells;
+  CellKernels<detail::BFloat16> bfloat16_cells;
 };
 
 /// Those that this processor and build have, the best last.

@@ -5,6 +5,7 @@
 // rest of the library uses too (std::min among them): the linker could keep this file's copy.
 #pragma once
 
+#include "cpu/cell_kernels.h"
 #include "cpu/color_kernels.h"
 #include "cpu/hard_label_kernels.h"
 #include "cpu/kernels.h"
@@ -60,6 +61,10 @@ const Kernels& SUPERPIX_KERNELS() {
       .double_images = image_kernels_of<double>(),
       .half_images = image_kernels_of<Half>(),
       .bfloat16_images = image_kernels_of<BFloat16>(),
+      .float_cells = {sum_cells<float>, max_cells<float>, fill_cells<float>},
+      .double_cells = {sum_cells<double>, max_cells<double>, fill_cells<double>},
+      .half_cells = {sum_cells<Half>, max_cells<Half>, fill_cells<Half>},
+      .bfloat16_cells = {sum_cells<BFloat16>, max_cells<BFloat16>, fill_cells<BFloat16>},
   };
   return kernels;
 }

@@ -54,7 +54,7 @@ inline const ImageKernels<detail::BFloat16>& image_kernels<detail::BFloat16>() {
 inline constexpr int kSoftCandidates = 9;
 inline constexpr std::int64_t kBlockPixels = 16;
 // What is computed of a strip stays in the first-level cache.
-inline constexpr std::int64_t kStripPixels = 9 * kBlockPixels;
+inline constexpr std::int64_t kStripPixels = 18 * kBlockPixels;
 // The elements that a row of a strip may touch.
 inline constexpr std::int64_t kStripRow = kStripPixels + kBlockPixels;
 
@@ -256,6 +256,7 @@ class SoftCells {
           strips.of_cell[i] = {y, box.begin[2] + x, std::min(height, first.end[1] - y),
                                std::min(strip_pixels_, box.side(2) - x)};
         }
+        strips.next_end = std::min(y + 2 * height, first.end[1]);
         if (strips.of_cell[0].width > 0) f(strips);
       }
     }

@@ -8,8 +8,8 @@
 #include "cpu/soft_slic.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
-#include <vector>
 
 #include "cpu/buffer.h"
 #include "cpu/soft_cells.h"
@@ -20,38 +20,61 @@ namespace {
 /// What a thread knows of one cell of a group.
 template <class R>
 struct CellScratch {
-  explicit CellScratch(int channels)
-      : origin(static_cast<std::size_t>(channels)),
-        coefficients(static_cast<std::size_t>(kSoftCandidates * channels)),
-        gradient_coefficients(coefficients.size()),
-        features(channels * kStripRow),
-        sums(kSoftCandidates * (channels + 1) * kBlockPixels) {}
-
   SoftCandidates candidates;
-  std::vector<R> origin;                 // that features and centres are measured from
-  std::vector<R> coefficients;           // [channels][candidates], for scores
-  std::vector<R> gradient_coefficients;  // [channels][candidates], for gradients of associations
   R biases[kSoftCandidates];
   R gradient_biases[kSoftCandidates];
-  Buffer<R> features;  // [channels][pixels] of a strip
-  Buffer<R> sums;      // [candidates][channels + 1][16]
+  R* origin;                 // that features and centres are measured from
+  R* coefficients;           // [channels][candidates], for scores
+  R* gradient_coefficients;  // [channels][candidates], for gradients of associations
+  R* features;               // [channels][pixels] of a strip
+  R* sums;                   // [candidates][channels + 1][16]
 };
 
+/// All in one piece of memory, as a small image is done before many are taken.
 template <class R>
 struct Scratch {
-  explicit Scratch(int channels)
-      : weights(2 * kSoftCandidates * kStripRow),
-        gradient(channels * kStripRow),
-        totals(static_cast<std::size_t>(kSoftCandidates * (channels + 1))),
-        back_coefficients(static_cast<std::size_t>(2 * kSoftCandidates * channels)) {
-    for (std::int64_t i = 0; i < CellGroup::kMostCells; ++i) cells.emplace_back(channels);
+  Scratch(int channels, std::int64_t columns) {
+    const std::int64_t num_cells = std::min(columns, CellGroup::kMostCells);
+    std::int64_t size = 0;
+    place(channels, num_cells, [&](std::int64_t n) {
+      size += rounded_up(n);
+      return static_cast<R*>(nullptr);
+    });
+    memory = Buffer<R>(size);
+    R* next = memory.data();
+    place(channels, num_cells, [&](std::int64_t n) {
+      R* const piece = next;
+      next += rounded_up(n);
+      return piece;
+    });
   }
 
-  std::vector<CellScratch<R>> cells;
-  Buffer<R> weights;   // [candidates][pixels] associations, and as many of their gradients
-  Buffer<R> gradient;  // [channels][pixels] of features
-  std::vector<R> totals;
-  std::vector<R> back_coefficients;  // [2 * candidates][channels], for gradients of features
+  std::array<CellScratch<R>, CellGroup::kMostCells> cells;
+  R* weights;            // [candidates][pixels] associations, and as many of their gradients
+  R* gradient;           // [channels][pixels] of features
+  R* totals;             // [candidates][channels + 1]
+  R* back_coefficients;  // [2 * candidates][channels], for gradients of features
+
+ private:
+  /// To whole cache lines, also of doubles.
+  static std::int64_t rounded_up(std::int64_t n) { return (n + 15) / 16 * 16; }
+
+  template <class F>
+  void place(std::int64_t channels, std::int64_t num_cells, F take) {
+    for (std::int64_t i = 0; i < num_cells; ++i) {
+      cells[i].origin = take(channels);
+      cells[i].coefficients = take(kSoftCandidates * channels);
+      cells[i].gradient_coefficients = take(kSoftCandidates * channels);
+      cells[i].features = take(channels * kStripRow);
+      cells[i].sums = take(kSoftCandidates * (channels + 1) * kBlockPixels);
+    }
+    weights = take(2 * kSoftCandidates * kStripRow);
+    gradient = take(channels * kStripRow);
+    totals = take(kSoftCandidates * (channels + 1));
+    back_coefficients = take(2 * kSoftCandidates * channels);
+  }
+
+  Buffer<R> memory;
 };
 
 /// What forward and backward share. S is what arrays are made of, R what is computed in.
@@ -64,7 +87,9 @@ class SoftSlic {
            const S* features, const SoftSlicParams& params, int num_threads)
       : cells_(batch, height, width, params.rows, params.columns,
                batch * channels * height * width < kLeastForThreads ? 1 : num_threads),
-        scratches_([channels] { return std::make_unique<Scratch<R>>(static_cast<int>(channels)); }),
+        scratches_([channels, columns = params.columns] {
+          return std::make_unique<Scratch<R>>(static_cast<int>(channels), columns);
+        }),
         batch_(batch),
         channels_(static_cast<int>(channels)),
         num_cells_(cells_.num_cells()),
@@ -116,8 +141,8 @@ class SoftSlic {
 
   /// Makes `weights` the associations of a strip whose features are there.
   void associate(const Strip& strip, const CellScratch<R>& s, R* weights) const {
-    rows_.mix_rows({s.features.data(), s.coefficients.data(), s.biases, weights, channels_,
-                    s.candidates.count, strip.stride()});
+    rows_.mix_rows({s.features, s.coefficients, s.biases, weights, channels_, s.candidates.count,
+                    strip.stride()});
     rows_.softmax_rows(weights, s.candidates.count, strip.stride(), strip.size());
   }
 
@@ -126,8 +151,9 @@ class SoftSlic {
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const std::int64_t cell = group.first_cell + i;
       s.cells[i].candidates = SoftCandidates(cells_.grid, cell);
-      std::copy_n(centers + cell * (channels_ + 1), channels_, s.cells[i].origin.data());
-      std::fill(s.cells[i].sums.begin(), s.cells[i].sums.end(), R{0});
+      std::copy_n(centers + cell * (channels_ + 1), channels_, s.cells[i].origin);
+      std::fill_n(s.cells[i].sums, s.cells[i].candidates.count * (channels_ + 1) * kBlockPixels,
+                  R{0});
     }
   }
 
@@ -135,8 +161,8 @@ class SoftSlic {
     const R* origins[CellGroup::kMostCells];
     R* rows[CellGroup::kMostCells];
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      origins[i] = s.cells[i].origin.data();
-      rows[i] = s.cells[i].features.data();
+      origins[i] = s.cells[i].origin;
+      rows[i] = s.cells[i].features;
     }
     take_strips(features_ + group.image * image_, channels_, cells_.grid, strips, origins, rows);
   }
@@ -180,14 +206,13 @@ class SoftSlic {
   }
 
   void add_sums(const Strip& strip, const R* weights, int count, CellScratch<R>& s) const {
-    rows_.sum_products(
-        {weights, s.features.data(), s.sums.data(), count, channels_, strip.stride()});
+    rows_.sum_products({weights, s.features, s.sums, count, channels_, strip.stride()});
   }
 
   /// The sums of add_sums() [candidates][channels + 1].
   const R* total(const CellScratch<R>& s, Scratch<R>& scratch) const {
-    rows_.add_lanes(s.sums.data(), s.candidates.count * (channels_ + 1), scratch.totals.data());
-    return scratch.totals.data();
+    rows_.add_lanes(s.sums, s.candidates.count * (channels_ + 1), scratch.totals);
+    return scratch.totals;
   }
 
   // With fewer elements than these, one thread is done before another has begun.
@@ -233,6 +258,7 @@ class Forward : SoftSlic<S> {
 
  private:
   void copy_initial() {
+    std::fill_n(args_.history, this->step(), R{0});  // the weights, which nobody reads
     for (std::int64_t image = 0; image < this->batch_; ++image) {
       this->from_planes(args_.initial_centers, image, this->channels_ + 1,
                         this->centers_of(args_.history, 0, image));
@@ -253,9 +279,9 @@ class Forward : SoftSlic<S> {
     }
     this->start_group(group, centers, s);
     this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
-      std::fill_n(s.weights.data(), strip.size(), R{1});
-      std::fill_n(s.weights.data() + strip.size(), strip.stride() - strip.size(), R{0});
-      this->add_sums(strip, s.weights.data(), 1, cell);
+      std::fill_n(s.weights, strip.size(), R{1});
+      std::fill_n(s.weights + strip.size(), strip.stride() - strip.size(), R{0});
+      this->add_sums(strip, s.weights, 1, cell);
     });
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const R* sums = this->total(s.cells[i], s);
@@ -273,9 +299,9 @@ class Forward : SoftSlic<S> {
     for (std::int64_t i = 0; i < group.num_cells; ++i) this->load_candidates(before, s.cells[i]);
     const bool writes = t == num_iter_ && args_.association != nullptr;
     this->for_strips(group, s, [&](CellScratch<R>& cell, const Strip& strip) {
-      this->associate(strip, cell, s.weights.data());
+      this->associate(strip, cell, s.weights);
       if (writes) write_association(group.image, cell.candidates, strip, s);
-      this->add_sums(strip, s.weights.data(), cell.candidates.count, cell);
+      this->add_sums(strip, s.weights, cell.candidates.count, cell);
     });
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const CellScratch<R>& cell = s.cells[i];
@@ -295,11 +321,11 @@ class Forward : SoftSlic<S> {
     const std::int64_t plane = grid.num_pixels();
     S* planes = args_.association + image * kSoftCandidates * plane;
     for (int j = 0; j < candidates.count; ++j) {
-      put_strip(s.weights.data() + j * strip.stride(), 1, grid, strip,
+      put_strip(s.weights + j * strip.stride(), 1, grid, strip,
                 planes + candidates.slot[j] * plane);
     }
     if (candidates.count == kSoftCandidates) return;
-    R* zeros = s.weights.data() + kSoftCandidates * kStripRow;
+    R* zeros = s.weights + kSoftCandidates * kStripRow;
     std::fill_n(zeros, strip.stride(), R{0});
     for (int slot = 0; slot < kSoftCandidates; ++slot) {
       const auto end = candidates.slot.begin() + candidates.count;
@@ -429,12 +455,12 @@ class Backward : SoftSlic<S> {
   R* differentiate(std::int64_t image, const Strip& strip, int t, const CellScratch<R>& cell,
                    Scratch<R>& s) {
     const int count = cell.candidates.count;
-    R* weights = s.weights.data();
+    R* weights = s.weights;
     R* b = weights + count * strip.stride();
     this->associate(strip, cell, weights);
     const bool from_outside = t == num_iter_ && args_.association != nullptr;
     if (from_outside) take_association_gradients(image, strip, cell, b);
-    this->rows_.mix_rows({cell.features.data(), cell.gradient_coefficients.data(),
+    this->rows_.mix_rows({cell.features, cell.gradient_coefficients,
                           from_outside ? nullptr : cell.gradient_biases, b, this->channels_, count,
                           strip.stride()});
     this->rows_.softmax_gradient_rows(weights, b, count, strip.stride());
@@ -494,7 +520,7 @@ class Backward : SoftSlic<S> {
       const std::int64_t size = grid.box(own).size();
       const R share = args_.initial_out != nullptr ? R{0} : R{1} / static_cast<R>(size);
       for (int c = 0; c < channels; ++c) {
-        std::fill_n(s.gradient.data() + c * strip.stride(), strip.stride(),
+        std::fill_n(s.gradient + c * strip.stride(), strip.stride(),
                     share * initial[own * channels + c]);
       }
       for (int t = num_iter_; t >= first_; --t) {
@@ -502,8 +528,7 @@ class Backward : SoftSlic<S> {
         differentiate(group.image, strip, t, cell, s);
         add_feature_gradients(strip, cell, s);
       }
-      put_strip(s.gradient.data(), channels, grid, strip,
-                args_.features_out + group.image * this->image_);
+      put_strip(s.gradient, channels, grid, strip, args_.features_out + group.image * this->image_);
     });
   }
 
@@ -511,14 +536,14 @@ class Backward : SoftSlic<S> {
   void add_feature_gradients(const Strip& strip, const CellScratch<R>& cell, Scratch<R>& s) {
     const int channels = this->channels_;
     const int count = cell.candidates.count;
-    R* to = s.back_coefficients.data();
-    for (const std::vector<R>* from : {&cell.gradient_coefficients, &cell.coefficients}) {
+    R* to = s.back_coefficients;
+    for (const R* from : {cell.gradient_coefficients, cell.coefficients}) {
       for (int j = 0; j < count; ++j) {
-        for (int c = 0; c < channels; ++c) *to++ = (*from)[c * count + j];
+        for (int c = 0; c < channels; ++c) *to++ = from[c * count + j];
       }
     }
-    this->rows_.mix_rows({s.weights.data(), s.back_coefficients.data(), nullptr, s.gradient.data(),
-                          2 * count, channels, strip.stride()});
+    this->rows_.mix_rows(
+        {s.weights, s.back_coefficients, nullptr, s.gradient, 2 * count, channels, strip.stride()});
   }
 
   void write_initial() {

@@ -52,6 +52,13 @@ inline Mask less(Floats x, Floats y) {
   return {_mm256_castps_si256(_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),
           _mm256_castps_si256(_mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ))};
 }
+inline Mask is_nan(Floats x) {
+  return {_mm256_castps_si256(_mm256_cmp_ps(x.a, x.a, _CMP_UNORD_Q)),
+          _mm256_castps_si256(_mm256_cmp_ps(x.b, x.b, _CMP_UNORD_Q))};
+}
+inline Mask either(Mask x, Mask y) {
+  return {_mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b)};
+}
 inline Floats select(Mask m, Floats x, Floats y) {
   return {_mm256_blendv_ps(y.a, x.a, _mm256_castsi256_ps(m.a)),
           _mm256_blendv_ps(y.b, x.b, _mm256_castsi256_ps(m.b))};

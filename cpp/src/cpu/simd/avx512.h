@@ -43,6 +43,8 @@ inline void store_lanes(float* p, std::int64_t offset, std::uint32_t lanes, Floa
 }
 inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Mask less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask is_nan(Floats a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+inline Mask either(Mask a, Mask b) { return {static_cast<__mmask16>(a.v | b.v)}; }
 inline Floats select(Mask m, Floats a, Floats b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
 inline Floats gather(const float* p, Ints i) { return {_mm512_i32gather_ps(i.v, p, 4)}; }
 

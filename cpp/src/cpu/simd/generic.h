@@ -62,6 +62,12 @@ inline Floats max(Floats a, Floats b) {
 inline Mask less(Floats a, Floats b) {
   return each<Mask>([&](int i) { return a.v[i] < b.v[i] ? -1 : 0; });
 }
+inline Mask is_nan(Floats a) {
+  return each<Mask>([&](int i) { return a.v[i] != a.v[i] ? -1 : 0; });
+}
+inline Mask either(Mask a, Mask b) {
+  return each<Mask>([&](int i) { return a.v[i] | b.v[i]; });
+}
 inline Floats select(Mask m, Floats a, Floats b) {
   return each<Floats>([&](int i) { return m.v[i] != 0 ? a.v[i] : b.v[i]; });
 }

@@ -76,6 +76,16 @@ inline Mask less(Floats a, Floats b) {
   each([&](int i) { r.v[i] = _mm_castps_si128(_mm_cmplt_ps(a.v[i], b.v[i])); });
   return r;
 }
+inline Mask is_nan(Floats a) {
+  Mask r;
+  each([&](int i) { r.v[i] = _mm_castps_si128(_mm_cmpunord_ps(a.v[i], a.v[i])); });
+  return r;
+}
+inline Mask either(Mask a, Mask b) {
+  Mask r;
+  each([&](int i) { r.v[i] = _mm_or_si128(a.v[i], b.v[i]); });
+  return r;
+}
 inline Floats select(Mask m, Floats a, Floats b) {
   Floats r;
   each([&](int i) { r.v[i] = _mm_blendv_ps(b.v[i], a.v[i], _mm_castsi128_ps(m.v[i])); });

@@ -1,0 +1,21 @@
+"""Superpixel ops for PyTorch: on tensors, with gradients, for `torch.compile` and `torch.func`.
+
+Every op takes tensors of float16, bfloat16, float32 or float64 with any strides; what is not
+contiguous is copied. It computes in float32, or float64 for that, with as many threads as
+`torch.get_num_threads` says, and no bit of a result depends on these. First derivatives are kernels
+of their own; higher ones go through plain PyTorch, right but slow.
+"""
+
+from __future__ import annotations
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "superpix.torch needs PyTorch 2.6 or newer: pip install 'superpix[torch]'"
+    ) from error
+
+from superpix.torch.pyramid_pool import PyramidPooling, pyramid_pool
+from superpix.torch.soft_slic import SoftSLIC, SoftSlicResult, soft_slic
+
+__all__ = ["PyramidPooling", "SoftSLIC", "SoftSlicResult", "pyramid_pool", "soft_slic"]

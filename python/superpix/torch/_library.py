@@ -1,0 +1,177 @@
+"""How ops are made known to PyTorch, and how tensors are handed to the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_LIBRARY = torch.library.Library("superpix", "DEF")
+
+_DTYPE_NAMES = {
+    torch.float16: "float16",
+    torch.bfloat16: "bfloat16",
+    torch.float32: "float32",
+    torch.float64: "float64",
+    torch.int32: "int32",
+    torch.int64: "int64",
+}
+_FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+View = tuple[int, str, tuple[int, ...]]
+
+
+def define(
+    schema: str,
+    cpu: Callable[..., Any],
+    fake: Callable[..., Any],
+    batch_dims: tuple[int | None, ...],
+    out_batch_dims: tuple[int, ...],
+) -> Any:
+    """Define an op of the namespace ``superpix`` and return it.
+
+    ``fake`` makes outputs of the right shapes. ``batch_dims`` tells for each argument which of its
+    dimensions is the batch, into which `torch.vmap` folds its own; None for what is no tensor.
+    """
+    name = schema.partition("(")[0]
+    _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
+    _LIBRARY.impl(name, cpu, "CPU")
+    _LIBRARY.impl(name, _no_cuda(name), "CUDA")
+    torch.library.register_fake(f"superpix::{name}", fake, lib=_LIBRARY)
+    op = getattr(torch.ops.superpix, name).default
+    torch.library.register_vmap(
+        f"superpix::{name}", _folded(op, batch_dims, out_batch_dims), lib=_LIBRARY
+    )
+    return op
+
+
+def differentiable(
+    op: Any, setup_context: Callable[..., None], backward: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Give an op a gradient, and return a way to call it that is faster where it can be.
+
+    ``setup_context`` and ``backward`` are those of a `torch.autograd.Function`. torch.compile takes
+    the op itself, whose gradient is registered; but in eager mode that costs a small call more than
+    all the rest, and torch.func does not take it. A function around the op does both.
+    """
+    name = op.name()
+    torch.library.register_autograd(name, backward, setup_context=setup_context, lib=_LIBRARY)
+
+    def forward(ctx: Any, *args: Any) -> Any:
+        with torch._C._AutoDispatchBelowAutograd():
+            output = op(*args)
+        setup_context(ctx, args, output)
+        return output
+
+    shown = name.partition("::")[2]
+    base = (torch.autograd.Function,)
+    steps = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    eager: Any = type(shown, base, steps)
+    # Its arguments are bound by name in every call, which takes as long as all the rest.
+    transformed: Any = type(
+        shown,
+        base,
+        {
+            **steps,
+            "forward": staticmethod(op),
+            "setup_context": staticmethod(setup_context),
+            "generate_vmap_rule": True,
+        },
+    )
+
+    def call(*args: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return op(*args)
+        if torch._C._are_functorch_transforms_active():
+            return transformed.apply(*args)
+        return eager.apply(*args)
+
+    return call
+
+
+def view(tensor: Tensor) -> View:
+    """Return what the core takes for a contiguous tensor."""
+    return tensor.data_ptr(), _DTYPE_NAMES[tensor.dtype], tensor.shape
+
+
+def optional_view(tensor: Tensor | None) -> View | None:
+    """Return `view` of a tensor, or None."""
+    return None if tensor is None else view(tensor)
+
+
+def contiguous(tensor: Tensor | None) -> Tensor | None:
+    """Return a tensor in row-major order, or None."""
+    return None if tensor is None else tensor.contiguous()
+
+
+def check_floating(tensor: object, name: str, ndim: int, layout: str) -> None:
+    """Raise unless ``tensor`` is one of floating point numbers with ``ndim`` dimensions."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(tensor).__name__}")
+    if tensor.dtype not in _FLOATING:
+        raise TypeError(f"{name} must be float16, bfloat16, float32 or float64, got {tensor.dtype}")
+    if tensor.dim() != ndim:
+        raise ValueError(f"{name} must be {layout}, got shape {list(tensor.shape)}")
+
+
+def check_grid(grid: tuple[int, int], height: int, width: int) -> tuple[int, int]:
+    """Return (rows, columns) if superpixels of as many fit the image."""
+    try:
+        rows, columns = grid
+    except (TypeError, ValueError):
+        raise TypeError(f"grid must be (rows, columns), got {grid!r}") from None
+    if not isinstance(rows, int | torch.SymInt) or not isinstance(columns, int | torch.SymInt):
+        raise TypeError(f"grid must be two ints, got {grid!r}")
+    if not (1 <= rows <= height and 1 <= columns <= width):
+        raise ValueError(
+            f"grid must have from 1 to {height} rows and from 1 to {width} columns, got {grid}"
+        )
+    return rows, columns
+
+
+def check_positive(value: object, name: str) -> None:
+    """Raise unless ``value`` is an int of at least 1."""
+    if not isinstance(value, int | torch.SymInt) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_number(value: object, name: str) -> None:
+    """Raise unless ``value`` is an int or a float."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+
+
+def _no_cuda(name: str) -> Callable[..., Any]:
+    def refuse(*_: object) -> Any:
+        raise NotImplementedError(
+            f"superpix::{name} has no CUDA kernel: move its tensors to the CPU"
+        )
+
+    return refuse
+
+
+def _folded(
+    op: Any, batch_dims: tuple[int | None, ...], out_batch_dims: tuple[int, ...]
+) -> Callable[..., Any]:
+    def rule(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
+        size = info.batch_size
+        folded = list(args)
+        for i, (arg, in_dim, batch_dim) in enumerate(zip(args, in_dims, batch_dims, strict=True)):
+            if batch_dim is None or arg is None:
+                continue
+            in_front = arg.expand(size, *arg.shape) if in_dim is None else arg.movedim(in_dim, 0)
+            folded[i] = in_front.movedim(0, batch_dim).flatten(batch_dim, batch_dim + 1)
+        outputs = op(*folded)
+        if isinstance(outputs, Tensor):
+            return outputs.unflatten(out_batch_dims[0], (size, -1)), out_batch_dims[0]
+        unfolded = tuple(
+            output.unflatten(dim, (size, -1))
+            for output, dim in zip(outputs, out_batch_dims, strict=True)
+        )
+        return unfolded, out_batch_dims
+
+    return rule

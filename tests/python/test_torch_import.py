@@ -1,0 +1,30 @@
+"""PyTorch is optional: only `superpix.torch` needs it, and says so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; "
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_superpix_works_without_torch() -> None:
+    code = "import numpy as np, superpix; superpix.slic(np.zeros((20, 30, 3), np.uint8), 6)"
+    result = python(WITHOUT_TORCH + code)
+    assert result.returncode == 0, result.stderr
+
+
+def test_superpix_does_not_import_torch() -> None:
+    result = python("import sys, superpix; assert 'torch' not in sys.modules")
+    assert result.returncode == 0, result.stderr
+
+
+def test_superpix_torch_says_what_to_install() -> None:
+    result = python(WITHOUT_TORCH + "import superpix.torch")
+    assert result.returncode != 0
+    assert "ImportError: superpix.torch needs PyTorch" in result.stderr
+    assert "pip install 'superpix[torch]'" in result.stderr
