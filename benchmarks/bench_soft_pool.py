@@ -1,9 +1,9 @@
 """`superpix.torch.soft_pool` and `soft_unpool` against plain PyTorch, with as many threads.
 
-Times are medians of calls in turns in one process, on float32. A call is pooling and unpooling as in
-the losses of SSN and SCN: forward is without gradients, forward plus backward is to the gradients
-of values and association. The peers are those of superpix.torch._plain: nine gathers and index_add,
-all pixels at once, and autograd.
+Times are medians of calls in turns in one process, on float32. A call is pooling and unpooling, as
+the losses of SSN and SCN do: forward is without gradients, forward plus backward is to the
+gradients of values and association. The peers are those of superpix.torch._plain: nine gathers and
+index_add, all pixels at once, and autograd.
 """
 
 from __future__ import annotations
