@@ -42,10 +42,12 @@ Context cpu_context(int num_threads);
 
 void bind_color(pybind11::module_& m);
 void bind_connectivity(pybind11::module_& m);
+void bind_hard_labels(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);
 void bind_pyramid_pool(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);
 void bind_slic(pybind11::module_& m);
+void bind_soft_pool(pybind11::module_& m);
 void bind_soft_slic(pybind11::module_& m);
 
 }  // namespace superpix::python

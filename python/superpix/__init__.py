@@ -10,6 +10,7 @@ from superpix import metrics
 from superpix._color import rgb_to_lab
 from superpix._connectivity import enforce_connectivity
 from superpix._core import __version__
+from superpix._hard_labels import hard_labels
 from superpix._pool import pool, unpool
 from superpix._pyramid_pool import pyramid_pool, pyramid_pool_backward
 from superpix._runtime import (
@@ -21,6 +22,7 @@ from superpix._runtime import (
     set_num_threads,
 )
 from superpix._slic import slic
+from superpix._soft_pool import soft_pool, soft_unpool
 from superpix._soft_slic import (
     SoftSlicGradients,
     SoftSlicResult,
@@ -38,6 +40,7 @@ __all__ = [
     "get_cmake_dir",
     "get_include",
     "get_num_threads",
+    "hard_labels",
     "metrics",
     "pool",
     "pyramid_pool",
@@ -45,7 +48,9 @@ __all__ = [
     "rgb_to_lab",
     "set_num_threads",
     "slic",
+    "soft_pool",
     "soft_slic",
     "soft_slic_backward",
+    "soft_unpool",
     "unpool",
 ]

@@ -57,6 +57,18 @@ def batched(value: NDArray[Any], ndim: int) -> NDArray[Any]:
     return value if value.ndim == ndim else value[np.newaxis]
 
 
+def alike(
+    value: object, name: str, shape: tuple[int, ...], other: NDArray[Any], other_name: str
+) -> NDArray[Any]:
+    """Return ``value`` like `floats` if it has this shape, and the dtype of another argument."""
+    checked = floats(value, name)
+    if checked.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {checked.shape}")
+    if checked.dtype != other.dtype:
+        raise TypeError(f"{name} must be {other.dtype} like {other_name}, got {checked.dtype}")
+    return checked
+
+
 def grid(value: object, shape: tuple[int, ...]) -> tuple[int, int]:
     """Return (rows, columns) of superpixels if they fit an array of ``shape`` [..., H, W]."""
     if not isinstance(value, tuple | list) or len(value) != 2:

@@ -62,6 +62,9 @@ def slic(
     start_label: int,
     num_threads: int,
 ) -> NDArray[np.int32]: ...
+def hard_labels(
+    association: _View, labels: _View, rows: int, columns: int, num_threads: int
+) -> None: ...
 def pyramid_pool(
     features: _View,
     pooled: _View,
@@ -87,6 +90,49 @@ def cuda_available() -> bool: ...
 def cuda_devices() -> list[str]: ...
 def simd_level() -> str: ...
 def simd_available() -> list[str]: ...
+def soft_pool(
+    values: _View,
+    association: _View,
+    pooled: _View,
+    weights: _View | None,
+    rows: int,
+    columns: int,
+    eps: float,
+    num_threads: int,
+) -> None: ...
+def soft_pool_backward(
+    values: _View,
+    association: _View,
+    pooled: _View,
+    weights: _View,
+    grad_pooled: _View,
+    grad_values: _View | None,
+    grad_association: _View | None,
+    rows: int,
+    columns: int,
+    eps: float,
+    num_threads: int,
+) -> None: ...
+def soft_unpool(
+    centers: _View,
+    association: _View,
+    out: _View,
+    rows: int,
+    columns: int,
+    normalize: bool,
+    num_threads: int,
+) -> None: ...
+def soft_unpool_backward(
+    centers: _View,
+    association: _View,
+    grad_out: _View,
+    grad_centers: _View | None,
+    grad_association: _View | None,
+    rows: int,
+    columns: int,
+    normalize: bool,
+    num_threads: int,
+) -> None: ...
 def soft_slic(
     features: _View,
     initial_centers: _View | None,

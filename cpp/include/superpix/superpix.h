@@ -8,9 +8,11 @@
 #include <superpix/connectivity.h>
 #include <superpix/device.h>
 #include <superpix/error.h>
+#include <superpix/hard_labels.h>
 #include <superpix/pool.h>
 #include <superpix/pyramid_pool.h>
 #include <superpix/slic.h>
+#include <superpix/soft_pool.h>
 #include <superpix/soft_slic.h>
 #include <superpix/threads.h>
 #include <superpix/types.h>

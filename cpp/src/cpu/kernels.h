@@ -171,6 +171,13 @@ struct Segment {
   R* to;  // [height][width], writable 15 elements past it
 };
 
+/// Where such pixels come from.
+template <class R>
+struct RowSegment {
+  std::int64_t width;
+  const R* from;  // [height][width], readable 15 elements past it
+};
+
 /// The kernels of row_kernels.h in one precision.
 template <class R>
 struct RowKernels {
@@ -179,15 +186,78 @@ struct RowKernels {
   void (*add_lanes)(const R* lanes, std::int64_t n, R* sums);
   void (*softmax_rows)(R* rows, int count, std::int64_t stride, std::int64_t n);
   void (*softmax_gradient_rows)(const R* weights, R* rows, int count, std::int64_t stride);
+  void (*normalize_rows)(R* rows, int count, std::int64_t stride, R* inverses);
+  void (*normalization_gradient_rows)(const R* weights, const R* inverses, R* rows, int count,
+                                      std::int64_t stride);
 };
 
-/// The kernels of row_kernels.h between rows and images of elements S.
+/// Pixels of an image that lie side by side: lane i of a block of 16 is image[offset + i] if bit i
+/// of `lanes` is set.
+struct PixelPiece {
+  std::int64_t offset;
+  std::uint32_t lanes;
+};
+
+/// Where the pixels of the rows of a strip lie in a channel of an image, in blocks of 16.
+struct PixelBlocks {
+  const PixelPiece* pieces;
+  const std::int32_t* ends;  // [count]: block i has the pieces from ends[i - 1] (0) to ends[i]
+  int count;
+};
+
+/// A strip of a cell whose pixels belong to `num_candidates` superpixels (pooling_kernels.h). Rows
+/// have 16 * pixels.count elements.
+template <class R>
+struct PoolingStrip {
+  PixelBlocks pixels;
+  std::int64_t offset;  // of the strip's first pixel in a channel
+  int num_candidates;
+  const R* association;     // [candidates] rows, 0 beyond the last pixel
+  R* sums;                  // [candidates][channels]
+  const R* const* centers;  // [candidates] pointers to [channels]
+  const R* coefficients;    // [channels][candidates]
+  const R* origin;          // [channels]
+  const R* bias;            // [candidates], or nullptr: what is in `gradient` is added to
+  R* gradient;              // [candidates] rows
+};
+
+/// Channels that are `plane` apart.
+template <class S>
+struct Channels {
+  S* first;
+  std::int64_t plane;
+  int count;
+};
+
+/// Pixels of a cell in a row of an image, and the labels that they may get.
+struct LabelSegment {
+  std::int64_t width;
+  int count;
+  int slots[9];  // channels of the association, ascending
+  std::int32_t labels[9];
+};
+
+/// The kernels of row_kernels.h, pooling_kernels.h and hard_label_kernels.h between rows and images
+/// of elements S.
 template <class S>
 struct ImageKernels {
+  using R = ComputeType<S>;
+
   void (*take_segments)(const S* from, std::int64_t step, std::int64_t height,
-                        const Segment<ComputeType<S>>* segments, int count);
-  void (*put_row)(const ComputeType<S>* from, std::int64_t step, std::int64_t height,
-                  std::int64_t width, S* to);
+                        const Segment<R>* segments, int count);
+  void (*put_segments)(const RowSegment<R>* segments, int count, std::int64_t step,
+                       std::int64_t height, S* to);
+  void (*put_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, S* to);
+  /// sums[j][c] = sum over pixels of association[j] * values[c].
+  void (*sum_values)(const PoolingStrip<R>* strips, int num_strips, Channels<const S> values);
+  /// values[c] = sum over j of association[j] * centers[j][c].
+  void (*mix_values)(const PoolingStrip<R>* strips, int num_strips, Channels<S> values);
+  /// gradient[j] = bias[j] + sum over c of coefficients[c][j] * (values[c] - origin[c]).
+  void (*mix_gradients)(const PoolingStrip<R>* strips, int num_strips, Channels<const S> values);
+  /// The label of the greatest association of each pixel of the segments, which lie side by side.
+  /// Channels are `plane` apart. Writes up to 15 labels more.
+  void (*label_row)(const S* association, std::int64_t plane, const LabelSegment* segments,
+                    int count, std::int32_t* labels);
 };
 
 /// Rows of the cells that a plane is cut into: cell (r, c) is the rows of pixels from row_edges[r]

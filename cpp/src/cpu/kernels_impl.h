@@ -7,15 +7,31 @@
 
 #include "cpu/cell_kernels.h"
 #include "cpu/color_kernels.h"
+#include "cpu/hard_label_kernels.h"
 #include "cpu/kernels.h"
 #include "cpu/label_kernels.h"
 #include "cpu/pool_kernels.h"
+#include "cpu/pooling_kernels.h"
 #include "cpu/refine_kernels.h"
 #include "cpu/row_kernels.h"
 #include "cpu/slic_float_kernels.h"
 #include "cpu/slic_u8_kernels.h"
 
 namespace superpix::cpu {
+namespace {
+
+template <class S>
+constexpr ImageKernels<S> image_kernels_of() {
+  return {.take_segments = take_segments<S>,
+          .put_segments = put_segments<S>,
+          .put_row = put_row<S>,
+          .sum_values = sum_values<S>,
+          .mix_values = mix_values<S>,
+          .mix_gradients = mix_gradients<S>,
+          .label_row = label_row<S>};
+}
+
+}  // namespace
 
 const Kernels& SUPERPIX_KERNELS() {
   static constexpr Kernels kernels{
@@ -37,13 +53,15 @@ const Kernels& SUPERPIX_KERNELS() {
       .fill_runs = fill_runs,
       .refine_pixels = refine_pixels,
       .float_rows = {mix_rows<float>, sum_products<float>, add_lanes<float>, softmax_rows<float>,
-                     softmax_gradient_rows<float>},
+                     softmax_gradient_rows<float>, normalize_rows<float>,
+                     normalization_gradient_rows<float>},
       .double_rows = {mix_rows<double>, sum_products<double>, add_lanes<double>,
-                      softmax_rows<double>, softmax_gradient_rows<double>},
-      .float_images = {take_segments<float>, put_row<float>},
-      .double_images = {take_segments<double>, put_row<double>},
-      .half_images = {take_segments<Half>, put_row<Half>},
-      .bfloat16_images = {take_segments<BFloat16>, put_row<BFloat16>},
+                      softmax_rows<double>, softmax_gradient_rows<double>, normalize_rows<double>,
+                      normalization_gradient_rows<double>},
+      .float_images = image_kernels_of<float>(),
+      .double_images = image_kernels_of<double>(),
+      .half_images = image_kernels_of<Half>(),
+      .bfloat16_images = image_kernels_of<BFloat16>(),
       .float_cells = {sum_cells<float>, max_cells<float>, fill_cells<float>},
       .double_cells = {sum_cells<double>, max_cells<double>, fill_cells<double>},
       .half_cells = {sum_cells<Half>, max_cells<Half>, fill_cells<Half>},

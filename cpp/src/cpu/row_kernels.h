@@ -206,6 +206,54 @@ void softmax_gradient_rows(const R* weights, R* rows, int count, std::int64_t st
   }
 }
 
+/// 1 / x, or 0 where that could overflow.
+inline Floats inverse_or_zero(Floats x) {
+  constexpr float kLeastNormal = 0x1p-126F;
+  const Mask is_tiny = less(max(x, floats(0.0F) - x), floats(kLeastNormal));
+  return select(is_tiny, floats(0.0F), divide(floats(1.0F), x));
+}
+inline Doubles inverse_or_zero(Doubles x) {
+  constexpr double kLeastNormal = 0x1p-1022;
+  return each_double([&](int i) {
+    const bool is_tiny = x.v[i] < kLeastNormal && -x.v[i] < kLeastNormal;
+    return is_tiny ? 0.0 : 1.0 / x.v[i];
+  });
+}
+
+/// Divides the `count` rows of each pixel by their sum, in place; where that is 0, they become 0.
+/// inverses [stride] are what the rows are multiplied with.
+template <class R>
+void normalize_rows(R* rows, int count, std::int64_t stride, R* inverses) {
+  for (std::int64_t i = 0; i < stride; i += 16) {
+    auto total = load(rows + i);
+    for (int j = 1; j < count; ++j) total = total + load(rows + j * stride + i);
+    const auto inverse = inverse_or_zero(total);
+    store(inverses + i, inverse);
+    for (int j = 0; j < count; ++j) {
+      R* at = rows + j * stride + i;
+      store(at, load(at) * inverse);
+    }
+  }
+}
+
+/// The gradient through normalize_rows(): rows[j] = inverses * (rows[j] - sum of weights * rows),
+/// with the weights and inverses that it gave.
+template <class R>
+void normalization_gradient_rows(const R* weights, const R* inverses, R* rows, int count,
+                                 std::int64_t stride) {
+  for (std::int64_t i = 0; i < stride; i += 16) {
+    auto mean = broadcast(R{0});
+    for (int j = 0; j < count; ++j) {
+      mean = multiply_add(load(weights + j * stride + i), load(rows + j * stride + i), mean);
+    }
+    const auto inverse = load(inverses + i);
+    for (int j = 0; j < count; ++j) {
+      R* at = rows + j * stride + i;
+      store(at, inverse * (load(at) - mean));
+    }
+  }
+}
+
 /// Rows of an image -> rows of the strips of cells that lie side by side: value - origin.
 template <class S>
 void take_segments(const S* from, std::int64_t step, std::int64_t height,
@@ -218,6 +266,23 @@ void take_segments(const S* from, std::int64_t step, std::int64_t height,
       ComputeType<S>* to = s.to + y * s.width;
       for (std::int64_t x = 0; x < s.width; x += 16) {
         store(to + x, load_first(p + x, s.width - x) - origin);
+      }
+      p += s.width;
+    }
+  }
+}
+
+/// Rows of the strips of cells that lie side by side -> rows of an image.
+template <class S>
+void put_segments(const RowSegment<ComputeType<S>>* segments, int count, std::int64_t step,
+                  std::int64_t height, S* to) {
+  for (std::int64_t y = 0; y < height; ++y, to += step) {
+    S* p = to;
+    for (int i = 0; i < count; ++i) {
+      const RowSegment<ComputeType<S>>& s = segments[i];
+      const ComputeType<S>* from = s.from + y * s.width;
+      for (std::int64_t x = 0; x < s.width; x += 16) {
+        store_first(p + x, load(from + x), s.width - x);
       }
       p += s.width;
     }

@@ -138,6 +138,20 @@ void prefetch_next(const S* planes, int first_channel, int last_channel, const C
   }
 }
 
+/// Copies a row of each strip to a plane [H][W].
+template <class S>
+void put_strips(const ComputeType<S>* const* rows, const CellGrid& grid, const GroupStrip& strips,
+                S* plane) {
+  const std::int64_t width = grid.shape()[2];
+  const Strip& first = strips.of_cell[0];
+  RowSegment<ComputeType<S>> segments[CellGroup::kMostCells];
+  for (std::int64_t i = 0; i < strips.num_cells; ++i) {
+    segments[i] = {strips.of_cell[i].width, rows[i]};
+  }
+  image_kernels<S>().put_segments(segments, static_cast<int>(strips.num_cells), width, first.height,
+                                  plane + first.y * width + first.x);
+}
+
 /// Copies rows to the planes of a strip.
 template <class S>
 void put_strip(const ComputeType<S>* rows, int channels, const CellGrid& grid, const Strip& strip,
@@ -183,13 +197,15 @@ class ScratchPool {
 /// Cells of a batch of images, done row by row, and in a row in groups.
 class SoftCells {
  public:
+  /// Strips have at most `strip_pixels` pixels.
   SoftCells(std::int64_t batch, std::int64_t height, std::int64_t width, std::int64_t rows,
-            std::int64_t columns, int num_threads)
+            std::int64_t columns, int num_threads, std::int64_t strip_pixels = kStripPixels)
       : grid({1, height, width}, {1, rows, columns}),
         batch_(batch),
         rows_(rows),
         columns_(columns),
-        num_threads_(num_threads) {}
+        num_threads_(num_threads),
+        strip_pixels_(strip_pixels) {}
 
   const CellGrid grid;
 
@@ -218,13 +234,13 @@ class SoftCells {
   template <class F>
   void for_groups(std::int64_t image, std::int64_t row, F f) const {
     // A row of a cell may be more than a strip.
-    const std::int64_t most = grid.longest_side(2) > kStripPixels ? 1 : CellGroup::kMostCells;
+    const std::int64_t most = grid.longest_side(2) > strip_pixels_ ? 1 : CellGroup::kMostCells;
     for (std::int64_t first = 0; first < columns_; first += most) {
       f(CellGroup{image, row * columns_ + first, std::min(most, columns_ - first)});
     }
   }
 
-  /// Calls f(strips) for strips of at most kStripPixels that make up the cells of a group, in
+  /// Calls f(strips) for strips that make up the cells of a group, in
   /// raster order.
   template <class F>
   void for_strips(const CellGroup& group, F f) const {
@@ -232,13 +248,13 @@ class SoftCells {
     strips.num_cells = group.num_cells;
     const CellGrid::Box first = grid.box(group.first_cell);
     const std::int64_t longest = grid.longest_side(2);
-    const std::int64_t height = std::max<std::int64_t>(1, kStripPixels / longest);
+    const std::int64_t height = std::max<std::int64_t>(1, strip_pixels_ / longest);
     for (std::int64_t y = first.begin[1]; y < first.end[1]; y += height) {
-      for (std::int64_t x = 0; x < longest; x += kStripPixels) {  // once, but in a group of one
+      for (std::int64_t x = 0; x < longest; x += strip_pixels_) {  // once, but in a group of one
         for (std::int64_t i = 0; i < group.num_cells; ++i) {
           const CellGrid::Box box = grid.box(group.first_cell + i);
           strips.of_cell[i] = {y, box.begin[2] + x, std::min(height, first.end[1] - y),
-                               std::min(kStripPixels, box.side(2) - x)};
+                               std::min(strip_pixels_, box.side(2) - x)};
         }
         strips.next_end = std::min(y + 2 * height, first.end[1]);
         if (strips.of_cell[0].width > 0) f(strips);
@@ -251,6 +267,7 @@ class SoftCells {
   std::int64_t rows_;
   std::int64_t columns_;
   int num_threads_;
+  std::int64_t strip_pixels_;
 };
 
 /// Sums over the pixels of superpixels. Every row of cells has sums of its own for the three rows

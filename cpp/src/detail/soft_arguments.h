@@ -20,6 +20,8 @@ namespace superpix::detail {
 /// grid give the shapes and the dtype of all others.
 class SoftArguments {
  public:
+  static constexpr std::int64_t kMostChannels = 65536;
+
   SoftArguments(const char* op, const ArrayView& first, const char* argument, std::int64_t rows,
                 std::int64_t columns)
       : op_(op), first_(first), num_cells_(rows * columns) {
@@ -51,6 +53,14 @@ class SoftArguments {
   void centers(const ArrayView* view, const char* argument, std::int64_t channels) const {
     shape(view, argument, first_.dtype, {first_.shape[0], channels, num_cells_});
   }
+  /// [B,K] of the dtype that is computed in, or nullptr.
+  void weights(const ArrayView* view, const char* argument) const {
+    shape(view, argument, compute_dtype(), {first_.shape[0], num_cells_});
+  }
+  /// [B,H,W] of its own dtype.
+  void labels(const ArrayView& view, const char* argument) const {
+    shape(&view, argument, view.dtype, {first_.shape[0], first_.shape[2], first_.shape[3]});
+  }
   /// `size` elements of the dtype that is computed in, or nullptr.
   void elements(const ArrayView* view, const char* argument, std::int64_t size) const {
     if (view == nullptr) return;
@@ -61,8 +71,6 @@ class SoftArguments {
   }
 
  private:
-  static constexpr std::int64_t kMostChannels = 65536;
-
   DType compute_dtype() const {
     return first_.dtype == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
   }

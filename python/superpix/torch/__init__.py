@@ -15,8 +15,10 @@ except ImportError as error:
         "superpix.torch needs PyTorch 2.6 or newer: pip install 'superpix[torch]'"
     ) from error
 
+from superpix.torch.hard_labels import hard_labels
 from superpix.torch.pool import SuperpixelPool, pool, unpool
 from superpix.torch.pyramid_pool import PyramidPooling, pyramid_pool
+from superpix.torch.soft_pool import soft_pool, soft_unpool
 from superpix.torch.soft_slic import SoftSLIC, SoftSlicResult, soft_slic
 
 __all__ = [
@@ -24,8 +26,11 @@ __all__ = [
     "SoftSLIC",
     "SoftSlicResult",
     "SuperpixelPool",
+    "hard_labels",
     "pool",
     "pyramid_pool",
+    "soft_pool",
     "soft_slic",
+    "soft_unpool",
     "unpool",
 ]

@@ -65,6 +65,39 @@ def soft_slic(
     return association.view(batch, 9, height, width), centers
 
 
+def soft_pool(
+    values: Tensor, association: Tensor, grid: tuple[int, int], eps: float = 1e-12
+) -> Tensor:
+    """Return the means [B, D, K] over superpixels of values [B, D, H, W]."""
+    height, width = values.shape[2:]
+    index, exist = candidates(height, width, grid, values.device)
+    pixels, shares = values.flatten(2), association.flatten(2).masked_fill(~exist, 0.0)
+    sums = values.new_zeros(*values.shape[:2], grid[0] * grid[1])
+    weights = values.new_zeros(values.shape[0], 1, grid[0] * grid[1])
+    for j in range(9):
+        share = shares[:, j : j + 1]
+        sums = sums.index_add(2, index[j], share * pixels)
+        weights = weights.index_add(2, index[j], share)
+    return sums / (weights + eps)
+
+
+def soft_unpool(
+    centers: Tensor, association: Tensor, grid: tuple[int, int], normalize: bool = True
+) -> Tensor:
+    """Return the means [B, D, H, W] over superpixels of each pixel, of centers [B, D, K]."""
+    height, width = association.shape[2:]
+    index, exist = candidates(height, width, grid, centers.device)
+    shares = association.flatten(2).masked_fill(~exist, 0.0)
+    if normalize:
+        total = shares.sum(dim=1, keepdim=True)
+        empty = total == 0
+        shares = torch.where(empty, 0.0, shares / torch.where(empty, 1.0, total))
+    out = shares[:, :1] * centers[:, :, index[0]]
+    for j in range(1, 9):
+        out = out + shares[:, j : j + 1] * centers[:, :, index[j]]
+    return out.view(*out.shape[:2], height, width)
+
+
 def second_backward(
     function: Callable[..., tuple[Tensor, ...]],
     inputs: Sequence[Tensor | None],

@@ -195,6 +195,17 @@ inline Mask mask_of_bits(std::uint32_t b) {
           _mm256_cmpeq_epi32(_mm256_and_si256(all, high), high)};
 }
 
+inline Floats load_lanes(const float* p, std::int64_t offset, std::uint32_t lanes, Floats other) {
+  const Mask m = mask_of_bits(lanes);
+  const Floats found{_mm256_maskload_ps(p + offset, m.a), _mm256_maskload_ps(p + offset + 8, m.b)};
+  return select(m, found, other);
+}
+inline void store_lanes(float* p, std::int64_t offset, std::uint32_t lanes, Floats x) {
+  const Mask m = mask_of_bits(lanes);
+  _mm256_maskstore_ps(p + offset, m.a, x.a);
+  _mm256_maskstore_ps(p + offset + 8, m.b, x.b);
+}
+
 inline void load_rgb(const std::uint8_t* p, Ints* r, Ints* g, Ints* b) {
   const __m256i spread = _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,  //
                                           0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);

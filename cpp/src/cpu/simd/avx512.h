@@ -34,6 +34,13 @@ inline Floats load_first(const float* p, std::int64_t n) {
 inline void store_first(float* p, Floats a, std::int64_t n) {
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>(n >= 16 ? 0xffff : (1 << n) - 1), a.v);
 }
+/// p[offset + i] for the lanes i whose bits are set, side by side, and those of `other`.
+inline Floats load_lanes(const float* p, std::int64_t offset, std::uint32_t lanes, Floats other) {
+  return {_mm512_mask_loadu_ps(other.v, static_cast<__mmask16>(lanes), p + offset)};
+}
+inline void store_lanes(float* p, std::int64_t offset, std::uint32_t lanes, Floats a) {
+  _mm512_mask_storeu_ps(p + offset, static_cast<__mmask16>(lanes), a.v);
+}
 inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Mask less(Floats a, Floats b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 inline Mask is_nan(Floats a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }

@@ -37,6 +37,15 @@ inline Doubles load_first(const double* p, std::int64_t n) {
 inline void store_first(double* p, Doubles a, std::int64_t n) {
   for (int i = 0; i < 16 && i < n; ++i) p[i] = a.v[i];
 }
+inline Doubles load_lanes(const double* p, std::int64_t offset, std::uint32_t lanes,
+                          Doubles other) {
+  return each_double([&](int i) { return (lanes >> i & 1U) != 0 ? p[offset + i] : other.v[i]; });
+}
+inline void store_lanes(double* p, std::int64_t offset, std::uint32_t lanes, Doubles a) {
+  for (int i = 0; i < 16; ++i) {
+    if ((lanes >> i & 1U) != 0) p[offset + i] = a.v[i];
+  }
+}
 inline Doubles operator+(Doubles a, Doubles b) {
   return each_double([&](int i) { return a.v[i] + b.v[i]; });
 }

@@ -56,6 +56,19 @@ inline void store_first_halves(S* p, Floats a, std::int64_t n) {
   _mm256_mask_storeu_epi16(p, mask_of_first(n), halves_of(a, p));
 }
 
+/// p[offset + i] for the lanes i whose bits are set, side by side, and those of `other`.
+template <class S>
+inline Floats load_halves_lanes(const S* p, std::int64_t offset, std::uint32_t lanes,
+                                Floats other) {
+  const auto mask = static_cast<__mmask16>(lanes);
+  const Floats found = floats_of(_mm256_maskz_loadu_epi16(mask, p + offset), p);
+  return select(Mask{mask}, found, other);
+}
+template <class S>
+inline void store_halves_lanes(S* p, std::int64_t offset, std::uint32_t lanes, Floats a) {
+  _mm256_mask_storeu_epi16(p + offset, static_cast<__mmask16>(lanes), halves_of(a, p));
+}
+
 #else
 
 inline Floats load_halves(const Half* p) {
@@ -110,6 +123,25 @@ inline void store_first_halves(S* p, Floats a, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) p[i] = lanes[i];
 }
 
+template <class S>
+inline Floats load_halves_lanes(const S* p, std::int64_t offset, std::uint32_t lanes,
+                                Floats other) {
+  if (lanes == kAllLanes) return load_halves(p + offset);
+  S v[kLanes] = {};
+  for_lanes(lanes, [&](int i) { v[i] = p[offset + i]; });
+  return select(mask_of_bits(lanes), load_halves(v), other);
+}
+template <class S>
+inline void store_halves_lanes(S* p, std::int64_t offset, std::uint32_t lanes, Floats a) {
+  if (lanes == kAllLanes) {
+    store_halves(p + offset, a);
+    return;
+  }
+  S v[kLanes];
+  store_halves(v, a);
+  for_lanes(lanes, [&](int i) { p[offset + i] = v[i]; });
+}
+
 #endif
 
 inline Floats load(const Half* p) { return load_halves(p); }
@@ -120,6 +152,19 @@ inline Floats load_first(const Half* p, std::int64_t n) { return load_first_halv
 inline Floats load_first(const BFloat16* p, std::int64_t n) { return load_first_halves(p, n); }
 inline void store_first(Half* p, Floats a, std::int64_t n) { store_first_halves(p, a, n); }
 inline void store_first(BFloat16* p, Floats a, std::int64_t n) { store_first_halves(p, a, n); }
+inline Floats load_lanes(const Half* p, std::int64_t offset, std::uint32_t lanes, Floats other) {
+  return load_halves_lanes(p, offset, lanes, other);
+}
+inline Floats load_lanes(const BFloat16* p, std::int64_t offset, std::uint32_t lanes,
+                         Floats other) {
+  return load_halves_lanes(p, offset, lanes, other);
+}
+inline void store_lanes(Half* p, std::int64_t offset, std::uint32_t lanes, Floats a) {
+  store_halves_lanes(p, offset, lanes, a);
+}
+inline void store_lanes(BFloat16* p, std::int64_t offset, std::uint32_t lanes, Floats a) {
+  store_halves_lanes(p, offset, lanes, a);
+}
 
 }  // namespace
 }  // namespace superpix::cpu

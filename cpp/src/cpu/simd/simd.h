@@ -80,6 +80,16 @@ inline int lowest_bit(std::uint64_t b) {
 #endif
 }
 
+inline constexpr std::uint32_t kAllLanes = 0xffffU;
+
+/// Calls f(i) for the lanes whose bits are set, which must lie side by side.
+template <class F>
+inline void for_lanes(std::uint32_t lanes, F f) {
+  const int first = lowest_bit(lanes);
+  const int end = first + count_bits(lanes);
+  for (int i = first; i < end; ++i) f(i);
+}
+
 #if !defined(__AVX512BW__)
 /// p[i] and p[i + 1].
 inline void gather_two(const std::int32_t* p, Ints i, Ints* first, Ints* second) {
@@ -98,6 +108,23 @@ inline void gather_two_shorts(const std::int16_t* p, Ints i, Ints* first, Ints* 
 #endif
 
 #if !defined(__AVX2__)
+inline Floats load_lanes(const float* p, std::int64_t offset, std::uint32_t lanes, Floats other) {
+  if (lanes == kAllLanes) return load(p + offset);
+  float v[kLanes];
+  store(v, other);
+  for_lanes(lanes, [&](int i) { v[i] = p[offset + i]; });
+  return load(v);
+}
+inline void store_lanes(float* p, std::int64_t offset, std::uint32_t lanes, Floats a) {
+  if (lanes == kAllLanes) {
+    store(p + offset, a);
+    return;
+  }
+  float v[kLanes];
+  store(v, a);
+  for_lanes(lanes, [&](int i) { p[offset + i] = v[i]; });
+}
+
 /// Subtracts the eight int16 values in (low, high) from from[8] and adds them to to[8].
 inline void move_shorts(std::int64_t* from, std::int64_t* to, std::uint64_t low,
                         std::uint64_t high) {
@@ -108,6 +135,15 @@ inline void move_shorts(std::int64_t* from, std::int64_t* to, std::uint64_t low,
   }
 }
 #endif
+
+/// Says that the cache line of p will soon be read. p need not be valid.
+inline void prefetch_line(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  (void)p;
+#endif
+}
 
 inline Floats operator+(Floats a, Floats b) { return add(a, b); }
 inline Floats operator-(Floats a, Floats b) { return sub(a, b); }
