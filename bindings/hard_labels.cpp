@@ -14,7 +14,7 @@ void bind_hard_labels(py::module_& m) {
       [](py::handle association, py::handle labels, std::int64_t rows, std::int64_t columns,
          int num_threads) {
         const ArrayView in = view_of(association, "association");
-        const ArrayView out = view_of(labels, "labels");
+        const ArrayView out = output_of(labels, "labels");
         const py::gil_scoped_release release;
         hard_labels(in, out, {rows, columns}, cpu_context(num_threads));
       },

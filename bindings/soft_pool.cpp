@@ -15,8 +15,8 @@ void bind_soft_pool(py::module_& m) {
          std::int64_t rows, std::int64_t columns, double eps, int num_threads) {
         const ArrayView values_in = view_of(values, "values");
         const ArrayView association_in = view_of(association, "association");
-        const ArrayView pooled_out = view_of(pooled, "pooled");
-        const OptionalView weights_out(weights, "weights");
+        const ArrayView pooled_out = output_of(pooled, "pooled");
+        const OptionalView weights_out(weights, "weights", output_of);
         const py::gil_scoped_release release;
         soft_pool(values_in, association_in, pooled_out, weights_out.get(), {rows, columns, eps},
                   cpu_context(num_threads));
@@ -33,8 +33,8 @@ void bind_soft_pool(py::module_& m) {
         const ArrayView pooled_in = view_of(pooled, "pooled");
         const ArrayView weights_in = view_of(weights, "weights");
         const ArrayView grad_in = view_of(grad_pooled, "grad_pooled");
-        const OptionalView values_out(grad_values, "grad_values");
-        const OptionalView association_out(grad_association, "grad_association");
+        const OptionalView values_out(grad_values, "grad_values", output_of);
+        const OptionalView association_out(grad_association, "grad_association", output_of);
         const py::gil_scoped_release release;
         soft_pool_backward(values_in, association_in, pooled_in, weights_in, grad_in,
                            values_out.get(), association_out.get(), {rows, columns, eps},
@@ -49,7 +49,7 @@ void bind_soft_pool(py::module_& m) {
          std::int64_t columns, bool normalize, int num_threads) {
         const ArrayView centers_in = view_of(centers, "centers");
         const ArrayView association_in = view_of(association, "association");
-        const ArrayView result = view_of(out, "out");
+        const ArrayView result = output_of(out, "out");
         const py::gil_scoped_release release;
         soft_unpool(centers_in, association_in, result, {rows, columns, normalize},
                     cpu_context(num_threads));
@@ -64,8 +64,8 @@ void bind_soft_pool(py::module_& m) {
         const ArrayView centers_in = view_of(centers, "centers");
         const ArrayView association_in = view_of(association, "association");
         const ArrayView grad_in = view_of(grad_out, "grad_out");
-        const OptionalView centers_out(grad_centers, "grad_centers");
-        const OptionalView association_out(grad_association, "grad_association");
+        const OptionalView centers_out(grad_centers, "grad_centers", output_of);
+        const OptionalView association_out(grad_association, "grad_association", output_of);
         const py::gil_scoped_release release;
         soft_unpool_backward(centers_in, association_in, grad_in, centers_out.get(),
                              association_out.get(), {rows, columns, normalize},
