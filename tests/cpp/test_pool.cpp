@@ -508,7 +508,7 @@ TEST(PoolBackward, GradientsThatMeetAreAddedInFloat) {
   }
 }
 
-// Large outputs are written around the cache if lines of 64 bytes are whole.
+// Pages of large outputs are advised about; what lies beside them is not touched.
 TEST(Unpool, IsTheSameWhereverALargeOutputLies) {
   constexpr std::int64_t kSide = 736;
   constexpr std::int64_t kSize = 17 * kSide * kSide;

@@ -101,4 +101,18 @@ void give_back_memory(MemoryBlock block) noexcept {
   if (!is_kept) deallocate(block);
 }
 
+void prefer_huge_pages(void* data, std::int64_t bytes) noexcept {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  constexpr std::int64_t kLeast = std::int64_t{1} << 25;
+  if (bytes < kLeast) return;
+  const auto begin = reinterpret_cast<std::uintptr_t>(data);
+  const std::uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
+  const std::uintptr_t last = (begin + static_cast<std::uintptr_t>(bytes)) / kHugePage * kHugePage;
+  madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#else
+  (void)data;
+  (void)bytes;
+#endif
+}
+
 }  // namespace superpix::cpu

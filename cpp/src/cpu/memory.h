@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace superpix::cpu {
 
@@ -33,5 +34,10 @@ MemoryBlock take_memory(std::size_t bytes);
 /// oldest go first. Where the system knows how (Linux), it may take the pages of blocks of 2 MiB
 /// and more back whenever it runs short of memory.
 void give_back_memory(MemoryBlock block) noexcept;
+
+/// Says that all of these bytes will be written: where they are new, pages of 2 MiB cost less than
+/// half as much as small ones. For outputs; allocators ask the system for each that is large. Does
+/// nothing where the system does not know it (it is Linux's), or for less than 32 MiB.
+void prefer_huge_pages(void* data, std::int64_t bytes) noexcept;
 
 }  // namespace superpix::cpu
