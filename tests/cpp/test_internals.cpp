@@ -176,6 +176,28 @@ TEST(DisjointSets, RootIsWhatFindFinds) {
   EXPECT_EQ(sets.find(3), 1);
 }
 
+TEST(Memory, OfOutputsIsKeptApart) {
+  constexpr std::size_t kBytes = std::size_t{1} << 22;
+  const MemoryBlock output = take_output_memory(kBytes);
+  give_back_output_memory(output);
+  const MemoryBlock other = take_memory(kBytes);
+  give_back_memory(other);
+  const MemoryBlock again = take_output_memory(kBytes);
+  if (kKeepsMemory) {
+    EXPECT_EQ(again.data, output.data);
+    EXPECT_NE(other.data, output.data);
+  }
+  give_back_output_memory(again);
+}
+
+TEST(Memory, AdviceAboutPagesLeavesWhatIsThere) {
+  std::vector<char> bytes((std::size_t{1} << 25) + 12345, 7);
+  prefer_huge_pages(bytes.data() + 3, static_cast<std::int64_t>(bytes.size()) - 5);
+  prefer_huge_pages(bytes.data(), 0);
+  prefer_huge_pages(nullptr, 0);
+  EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 7), static_cast<std::ptrdiff_t>(bytes.size()));
+}
+
 TEST(Memory, IsKeptForTheNextWhoAsksForAsMuch) {
   constexpr std::size_t kBytes = std::size_t{3} << 20;
   const MemoryBlock first = take_memory(kBytes);

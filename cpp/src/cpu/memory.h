@@ -35,6 +35,11 @@ MemoryBlock take_memory(std::size_t bytes);
 /// and more back whenever it runs short of memory.
 void give_back_memory(MemoryBlock block) noexcept;
 
+/// The same for arrays that a caller keeps: up to 256 MiB beyond those of calls, whose comings and
+/// goings would drive them out.
+MemoryBlock take_output_memory(std::size_t bytes);
+void give_back_output_memory(MemoryBlock block) noexcept;
+
 /// Says that all of these bytes will be written: where they are new, pages of 2 MiB cost less than
 /// half as much as small ones. For outputs; allocators ask the system for each that is large. Does
 /// nothing where the system does not know it (it is Linux's), or for less than 32 MiB.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from superpix import _core
 
 _LIBRARY = torch.library.Library("superpix", "DEF")
 
@@ -18,6 +21,7 @@ _DTYPE_NAMES = {
     torch.int32: "int32",
     torch.int64: "int64",
 }
+_LARGE = 2**25  # bytes, from which on glibc always asks the system
 _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 View = tuple[int, str, tuple[int, ...]]
@@ -99,6 +103,19 @@ def view(tensor: Tensor) -> View:
 def optional_view(tensor: Tensor | None) -> View | None:
     """Return `view` of a tensor, or None."""
     return None if tensor is None else view(tensor)
+
+
+def empty(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return an uninitialised output with the dtype of ``like``.
+
+    A large one lies in memory that the core keeps for the next of its size: allocators hand it back
+    to the system, and new pages cost several times what is done with them here.
+    """
+    count = math.prod(shape)
+    size = count * like.element_size()
+    if size < _LARGE:
+        return like.new_empty(shape)
+    return torch.frombuffer(_core.Memory(size), dtype=like.dtype, count=count).view(shape)
 
 
 def contiguous(tensor: Tensor | None) -> Tensor | None:
