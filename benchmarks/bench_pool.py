@@ -1,8 +1,9 @@
-"""Speed of pooling over labels against what PyTorch users write, on the same number of threads.
+"""`superpix.torch.pool` against what PyTorch users write, on the same number of threads.
 
 Times are medians of calls in turns in one process. A call is the forward pass and the gradient of
-the features, for an incoming gradient that is given; everything that depends on the labels (counts,
-offsets, one-hot vectors) is part of it, as labels differ from batch to batch.
+the features, for an incoming gradient that is given, with the allocation of what is returned.
+Everything that depends on the labels (counts, offsets, one-hot vectors) is part of it, as labels
+differ from batch to batch.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 import superpix
-from superpix import _core
+from superpix.torch import pool as ours
 from timing import in_turns
 
 Run = Callable[[], object]
@@ -43,21 +44,6 @@ def label_maps(kind: str, batch: int, height: int, width: int, k: int) -> NDArra
         column = np.clip(x + shift[1], 0, width - 1).astype(int) * columns // width
         maps.append(row * columns + column)
     return np.stack(maps)
-
-
-def ours(features: torch.Tensor, labels: torch.Tensor, k: int, reduce: str) -> Run:
-    """Return forward and backward on arrays that are there already."""
-    pooled = np.empty((*features.shape[:2], k), np.float32)
-    saved = np.empty(_core.pool_saved_shape(*features.shape[:2], k, reduce), np.int32)
-    incoming = np.ones_like(pooled)
-    gradient = np.empty(features.shape, np.float32)
-    values, label_map = features.detach().numpy(), labels.numpy()
-
-    def run() -> None:
-        _core.pool(values, label_map, pooled, saved, reduce, 0)
-        _core.pool_backward(incoming, label_map, saved, gradient, reduce, 0)
-
-    return run
 
 
 def scatter_reduce(x: torch.Tensor, labels: torch.Tensor, k: int, reduce: str) -> torch.Tensor:
@@ -126,9 +112,10 @@ def bench(shape: tuple[int, int, int, int], k: int, repeats: int) -> None:
         labels = torch.from_numpy(label_maps(kind, batch, height, width, k))
         for reduce in ("mean", "max"):
             peers = MEANS if reduce == "mean" else {"scatter_reduce": scatter_reduce}
-            runs = {"superpix": ours(x, labels, k, reduce)}
-            for name, pool in peers.items():
-                runs[name] = with_gradient(pool, x, labels, k, reduce)
+            runs = {
+                name: with_gradient(pool, x, labels, k, reduce)
+                for name, pool in {"superpix": ours, **peers}.items()
+            }
             seconds = in_turns(runs, repeats)
             total = seconds.pop("superpix")
             print(f"  {kind}, {reduce}: superpix {1e3 * total:.2f} ms")
@@ -138,10 +125,26 @@ def bench(shape: tuple[int, int, int, int], k: int, repeats: int) -> None:
 
 def bench_overhead(repeats: int) -> None:
     """Print what a call costs when there is hardly anything to do."""
-    x = torch.rand(1, 5, 32, 32, requires_grad=True)
+    print("\n1x5x32x32, K=16: time of a call")
+    x = torch.rand(1, 5, 32, 32)
     labels = torch.from_numpy(label_maps("rectangles", 1, 32, 32, 16))
-    seconds = in_turns({"superpix": ours(x, labels, 16, "mean")}, 100 * repeats)
-    print(f"\n1x5x32x32, K=16, forward and backward: {1e6 * seconds['superpix']:.1f} us")
+
+    def many(run: Run) -> Run:
+        return lambda: [run() for _ in range(500)]
+
+    leaf = x.clone().requires_grad_()
+    for reduce in ("mean", "max"):
+        seconds = in_turns(
+            {
+                "forward": many(lambda r=reduce: ours(x, labels, 16, r)),
+                "both": many(with_gradient(ours, leaf, labels, 16, reduce)),
+            },
+            repeats,
+        )
+        print(
+            f"  {reduce}: forward {2e3 * seconds['forward']:.1f} us, "
+            f"forward + backward {2e3 * seconds['both']:.1f} us"
+        )
 
 
 def main() -> None:
@@ -151,7 +154,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    superpix.set_num_threads(options.threads)
     info = superpix.build_info()
     print(f"superpix {info['version']}, {info['simd']}, {info['compiler']}, {platform.machine()}")
     print(f"torch {torch.__version__}, {options.threads} threads")

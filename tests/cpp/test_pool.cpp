@@ -384,6 +384,22 @@ TEST_P(Pool, NanSpreadsOverItsSegmentAlone) {
   }
 }
 
+// Whether the NaNs are in one band or in two, and however many segments there are.
+TEST_P(Pool, TheFirstNanWinsWhereverTheOthersAre) {
+  for (const std::int64_t segments : {2, 140000}) {
+    const Case c{{1, 1, 300, 500, 300, 500, segments}, Pattern::kOne};
+    Problem problem(c, GetParam(), false, false);
+    std::vector<double> features = problem.features.values();
+    for (const std::int64_t at : {70000, 70001, 70100, 149999}) features[at] = kNan;
+    problem.features = Tensor(GetParam(), {1, 1, 300, 500}, features);
+    for (const Reduce reduce : {Reduce::kMax, Reduce::kMin}) {
+      const Problem::Result found = problem.run(reduce);
+      EXPECT_TRUE(std::isnan(found.pooled.values()[0]));
+      EXPECT_EQ(found.saved.data[0], 70000);
+    }
+  }
+}
+
 TEST_P(Pool, ExtremesMayBeInfinite) {
   const LabelMap labels(std::vector<std::int64_t>(40, 1), {1, 4, 10}, false);
   for (const double value : {-kInfinity, kInfinity}) {
@@ -508,7 +524,7 @@ TEST(PoolBackward, GradientsThatMeetAreAddedInFloat) {
   }
 }
 
-// Large outputs are written around the cache if lines of 64 bytes are whole.
+// Pages of large outputs are advised about; what lies beside them is not touched.
 TEST(Unpool, IsTheSameWhereverALargeOutputLies) {
   constexpr std::int64_t kSide = 736;
   constexpr std::int64_t kSize = 17 * kSide * kSide;
@@ -615,7 +631,7 @@ TEST(PoolErrors, LabelsOutsideAreFoundWhereverTheyAre) {
       expect_error("unpool_backward: " + message,
                    [&] { unpool_backward(features.view(), wide.view(), pooled.view()); });
       if (bad != static_cast<std::int32_t>(bad)) continue;
-      Array<std::int32_t> narrow({2, 30, 41}, -1);
+      Array<std::int32_t> narrow({2, 30, 41}, 4);
       narrow.data[at] = static_cast<std::int32_t>(bad);
       expect_error(message, [&] {
         pool(features.view(), narrow.view(), pooled.view(), nullptr, Reduce::kMax);

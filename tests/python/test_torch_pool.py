@@ -225,6 +225,32 @@ def test_one_graph_serves_all_sizes_and_numbers_of_segments() -> None:
     assert len(graphs) == 1
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_large_outputs_own_their_memory(dtype: Any) -> None:
+    # Large ones are asked to lie in large pages.
+    channels = 40 if dtype == torch.float32 else 80
+    labels = labels_of(1, 500, 500)
+    pooled = random(1, channels, 7, dtype=dtype)
+    rows = pooled.movedim(1, 2)[0]
+    alive = []
+    for i in range(3):
+        out = st.unpool(pooled + i, labels)
+        assert out.is_contiguous()
+        alive.append(out)
+        del out
+    for i, out in enumerate(alive):
+        for point in ((0, 0), (250, 17), (499, 499)):
+            label = labels[0, point[0], point[1]]
+            expected = (rows + i)[label] if label >= 0 else torch.zeros(channels, dtype=dtype)
+            assert torch.equal(out[0, :, point[0], point[1]], expected)
+    features = alive.pop().requires_grad_()
+    alive.clear()
+    st.pool(features, labels, 7, "sum").sum().backward()
+    st.pool(features, labels, 7, "sum").sum().backward()
+    expected = 2 * (labels >= 0)[:, None].expand_as(features).to(dtype)
+    assert torch.equal(features.grad, expected)
+
+
 def test_under_autocast_the_dtype_of_features_counts() -> None:
     layer = torch.nn.Conv2d(3, 4, 1)
     with torch.autocast("cpu", dtype=torch.bfloat16):

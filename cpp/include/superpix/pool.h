@@ -31,9 +31,9 @@ enum class Reduce : std::uint8_t { kSum, kMean, kMax, kMin };
 /// makes its sum, mean, maximum and minimum NaN. No image has more than 2^31 - 1 pixels or labels.
 ///
 /// The bits of a result depend neither on the number of threads, nor on the instruction set, nor on
-/// the other images and channels. Memory beyond the arguments: a thread has at most 18 MiB or 16 K
-/// bytes, whichever is more, and for an image of many pixels that few threads work on, another 5
-/// bytes a pixel; if the resolutions differ, 16 bytes for every cell and segment that meet.
+/// the other images and channels. Memory beyond the arguments, for each thread: the most of 25 MiB,
+/// 16 K bytes and, if K is small, 6 bytes a pixel of one image; if the resolutions differ, also 16
+/// bytes for every cell and segment that meet.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
 void pool(const ArrayView& features, const ArrayView& labels, const ArrayView& pooled,
           const ArrayView* saved, Reduce reduce, const Context& context = {});
