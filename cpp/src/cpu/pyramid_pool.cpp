@@ -268,8 +268,8 @@ void spread_means(const Pyramid& pyramid, const S* pooled, double* cells, double
 }
 
 /// The gradients of the pixels [begin, end) of a plane whose maxima are at `indices`, from
-/// first_window on. `sums` is as long and all 0, before and after; not used where S is what sums are
-/// made in.
+/// first_window on. `sums` is as long and all 0, before and after; not used where S is what sums
+/// are made in.
 template <class S>
 void scatter_maxima(const S* pooled, std::int64_t num_windows, PyramidIndices indices,
                     std::int64_t first_window, std::int64_t begin, std::int64_t end,
