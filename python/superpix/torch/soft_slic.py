@@ -212,14 +212,14 @@ def _backward_cpu(
     temperature: float,
     grad_iter: int,
 ) -> tuple[Tensor, Tensor]:
-    features = features.contiguous()
+    features, history = features.contiguous(), history.contiguous()
     grad_association = _library.contiguous(grad_association)
     grad_centers = _library.contiguous(grad_centers)
     outputs = _empty_gradients(features, initial_centers)
     grad_features, grad_initial = outputs
     _core.soft_slic_backward(
         _library.view(features),
-        _library.view(history.contiguous()),
+        _library.view(history),
         _library.optional_view(grad_association),
         _library.optional_view(grad_centers),
         _library.view(grad_features),
