@@ -43,6 +43,7 @@ Context cpu_context(int num_threads);
 void bind_color(pybind11::module_& m);
 void bind_connectivity(pybind11::module_& m);
 void bind_hard_labels(pybind11::module_& m);
+void bind_memory(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);
 void bind_pyramid_pool(pybind11::module_& m);
 void bind_runtime(pybind11::module_& m);

@@ -124,6 +124,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   superpix::python::bind_color(m);
   superpix::python::bind_connectivity(m);
   superpix::python::bind_hard_labels(m);
+  superpix::python::bind_memory(m);
   superpix::python::bind_pool(m);
   superpix::python::bind_pyramid_pool(m);
   superpix::python::bind_runtime(m);

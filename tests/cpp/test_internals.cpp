@@ -176,6 +176,20 @@ TEST(DisjointSets, RootIsWhatFindFinds) {
   EXPECT_EQ(sets.find(3), 1);
 }
 
+TEST(Memory, OfOutputsIsKeptApart) {
+  constexpr std::size_t kBytes = std::size_t{1} << 22;
+  const MemoryBlock output = take_output_memory(kBytes);
+  give_back_output_memory(output);
+  const MemoryBlock other = take_memory(kBytes);
+  give_back_memory(other);
+  const MemoryBlock again = take_output_memory(kBytes);
+  if (kKeepsMemory) {
+    EXPECT_EQ(again.data, output.data);
+    EXPECT_NE(other.data, output.data);
+  }
+  give_back_output_memory(again);
+}
+
 TEST(Memory, IsKeptForTheNextWhoAsksForAsMuch) {
   constexpr std::size_t kBytes = std::size_t{3} << 20;
   const MemoryBlock first = take_memory(kBytes);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -227,7 +229,7 @@ def test_one_graph_serves_all_sizes_and_numbers_of_segments() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_large_outputs_own_their_memory(dtype: Any) -> None:
-    # Large ones are asked to lie in large pages.
+    # More than 32 MiB, so that the core's memory is used, time and again.
     channels = 40 if dtype == torch.float32 else 80
     labels = labels_of(1, 500, 500)
     pooled = random(1, channels, 7, dtype=dtype)
@@ -249,6 +251,29 @@ def test_large_outputs_own_their_memory(dtype: Any) -> None:
     st.pool(features, labels, 7, "sum").sum().backward()
     expected = 2 * (labels >= 0)[:, None].expand_as(features).to(dtype)
     assert torch.equal(features.grad, expected)
+
+
+def test_memory_of_large_outputs_is_used_again() -> None:
+    labels = torch.zeros(1, 1024, 1024, dtype=torch.int64)
+    pooled = torch.ones(1, 9, 1)
+    out = st.unpool(pooled, labels)
+    address = out.data_ptr()
+    as_numpy = out.numpy()  # which keeps it alive as well as a tensor does
+    del out
+    other = st.unpool(2 * pooled, labels)
+    assert other.data_ptr() != address
+    assert (as_numpy == 1).all()
+    del as_numpy
+    assert st.unpool(pooled, labels).data_ptr() == address
+
+
+def test_large_outputs_can_be_copied_saved_and_shared(tmp_path: Path) -> None:
+    labels = torch.zeros(1, 1024, 1024, dtype=torch.int64)
+    out = st.unpool(torch.ones(1, 9, 1), labels)
+    torch.save(out, tmp_path / "out.pt")
+    assert torch.equal(torch.load(tmp_path / "out.pt"), out)
+    assert copy.deepcopy(out).data_ptr() != out.data_ptr()
+    assert (out.share_memory_() == 1).all()
 
 
 def test_under_autocast_the_dtype_of_features_counts() -> None:

@@ -34,4 +34,9 @@ MemoryBlock take_memory(std::size_t bytes);
 /// and more back whenever it runs short of memory.
 void give_back_memory(MemoryBlock block) noexcept;
 
+/// The same for arrays that a caller keeps: up to 256 MiB beyond those of calls, whose comings and
+/// goings would drive them out.
+MemoryBlock take_output_memory(std::size_t bytes);
+void give_back_output_memory(MemoryBlock block) noexcept;
+
 }  // namespace superpix::cpu

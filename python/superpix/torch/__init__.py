@@ -4,6 +4,10 @@ Every op takes tensors of float16, bfloat16, float32 or float64 with any strides
 contiguous is copied. It computes in float32, or float64 for that, with as many threads as
 `torch.get_num_threads` says, and no bit of a result depends on these. First derivatives are kernels
 of their own; higher ones go through plain PyTorch, right but slow.
+
+On the CPU, results of 32 MiB and more lie in memory that is kept for the next one of the size, up
+to 256 MiB, which the system (Linux) takes back when it runs short: PyTorch would ask the system for
+each, and new pages cost more than the ops. `Tensor.resize_` cannot make such a tensor larger.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from superpix import _core
+
 _LIBRARY = torch.library.Library("superpix", "DEF")
 
 _DTYPE_NAMES = {
@@ -20,6 +22,9 @@ _DTYPE_NAMES = {
     torch.int64: "int64",
 }
 _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+# Bytes from which on allocators ask the system for every array (glibc: always more than 32 MiB).
+_LARGE = 2**25
 
 View = tuple[int, str, tuple[int, ...]]
 
@@ -103,6 +108,18 @@ def view(tensor: Tensor) -> View:
 def optional_view(tensor: Tensor | None) -> View | None:
     """Return `view` of a tensor, or None."""
     return None if tensor is None else view(tensor)
+
+
+def in_kept_memory(output: Tensor) -> Tensor:
+    """Return an output that nothing was written to yet, with other memory if it is large.
+
+    Large outputs lie in memory that the core keeps for the next one of the size: PyTorch would hand
+    it back to the system, and new pages cost several times what is done with them here.
+    """
+    if output.nbytes < _LARGE:
+        return output
+    memory = _core.Memory(output.nbytes)
+    return torch.frombuffer(memory, dtype=output.dtype).view(output.shape)
 
 
 def contiguous(tensor: Tensor | None) -> Tensor | None:

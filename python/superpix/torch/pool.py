@@ -184,7 +184,9 @@ def _pool_backward_cpu(
     grad_pooled: Tensor, labels: Tensor, saved: Tensor, height: int, width: int, reduce: str
 ) -> Tensor:
     grad_pooled, labels, saved = grad_pooled.contiguous(), labels.contiguous(), saved.contiguous()
-    grad_features = _empty_gradient(grad_pooled, labels, saved, height, width, reduce)
+    grad_features = _library.in_kept_memory(
+        _empty_gradient(grad_pooled, labels, saved, height, width, reduce)
+    )
     _core.pool_backward(
         _library.view(grad_pooled),
         _library.view(labels),
@@ -202,7 +204,7 @@ def _empty_image(pooled: Tensor, labels: Tensor) -> Tensor:
 
 def _unpool_cpu(pooled: Tensor, labels: Tensor) -> Tensor:
     pooled, labels = pooled.contiguous(), labels.contiguous()
-    out = _empty_image(pooled, labels)
+    out = _library.in_kept_memory(_empty_image(pooled, labels))
     _core.unpool(
         _library.view(pooled),
         _library.view(labels),

@@ -193,7 +193,7 @@ def _backward_cpu(
     grad_pooled: Tensor, indices: Tensor, height: int, width: int, bins: Sequence[int], reduce: str
 ) -> Tensor:
     grad_pooled, indices = grad_pooled.contiguous(), indices.contiguous()
-    grad_features = _empty_gradient(grad_pooled, indices, height, width)
+    grad_features = _library.in_kept_memory(_empty_gradient(grad_pooled, indices, height, width))
     _core.pyramid_pool_backward(
         _library.view(grad_pooled),
         _library.view(indices) if reduce == "max" else None,

@@ -208,8 +208,8 @@ def _pool_backward_cpu(
     of_values: bool,
     of_association: bool,
 ) -> tuple[Tensor, Tensor]:
-    grad_values = _empty_like(values, of_values)
-    grad_association = _empty_like(association, of_association)
+    grad_values = _library.in_kept_memory(_empty_like(values, of_values))
+    grad_association = _library.in_kept_memory(_empty_like(association, of_association))
     values, association = values.contiguous(), association.contiguous()
     pooled, weights, grad_pooled = (
         pooled.contiguous(),
@@ -298,7 +298,7 @@ def _unpool_cpu(
     centers: Tensor, association: Tensor, rows: int, columns: int, normalize: bool
 ) -> Tensor:
     centers, association = centers.contiguous(), association.contiguous()
-    out = _empty_out(centers, association, rows, columns, normalize)
+    out = _library.in_kept_memory(_empty_out(centers, association, rows, columns, normalize))
     _core.soft_unpool(
         _library.view(centers),
         _library.view(association),
@@ -335,7 +335,7 @@ def _unpool_backward_cpu(
     of_association: bool,
 ) -> tuple[Tensor, Tensor]:
     grad_centers = _empty_like(centers, of_centers)
-    grad_association = _empty_like(association, of_association)
+    grad_association = _library.in_kept_memory(_empty_like(association, of_association))
     centers, association = centers.contiguous(), association.contiguous()
     grad_out = grad_out.contiguous()
     _core.soft_unpool_backward(

@@ -172,8 +172,10 @@ def _forward_cpu(
 ) -> tuple[Tensor, Tensor, Tensor]:
     features = features.contiguous()
     initial_centers = _library.contiguous(initial_centers)
-    outputs = _empty_outputs(features, initial_centers, rows, columns, num_iter)
-    association, centers, history = outputs
+    association, centers, history = _empty_outputs(
+        features, initial_centers, rows, columns, num_iter
+    )
+    association = _library.in_kept_memory(association)
     _core.soft_slic(
         _library.view(features),
         _library.optional_view(initial_centers),
@@ -186,7 +188,7 @@ def _forward_cpu(
         temperature,
         torch.get_num_threads(),
     )
-    return outputs
+    return association, centers, history
 
 
 def _empty_gradients(
@@ -215,8 +217,8 @@ def _backward_cpu(
     features, history = features.contiguous(), history.contiguous()
     grad_association = _library.contiguous(grad_association)
     grad_centers = _library.contiguous(grad_centers)
-    outputs = _empty_gradients(features, initial_centers)
-    grad_features, grad_initial = outputs
+    grad_features, grad_initial = _empty_gradients(features, initial_centers)
+    grad_features = _library.in_kept_memory(grad_features)
     _core.soft_slic_backward(
         _library.view(features),
         _library.view(history),
@@ -231,7 +233,7 @@ def _backward_cpu(
         grad_iter,
         torch.get_num_threads(),
     )
-    return outputs
+    return grad_features, grad_initial
 
 
 _forward = _library.define(
