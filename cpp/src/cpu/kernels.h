@@ -205,10 +205,10 @@ struct PixelBlocks {
   int count;
 };
 
-/// A strip of a cell whose pixels belong to `num_candidates` superpixels (pooling_kernels.h). Rows
-/// have 16 * pixels.count elements.
+/// A strip of a cell whose pixels belong to `num_candidates` superpixels (soft_pool_kernels.h).
+/// Rows have 16 * pixels.count elements.
 template <class R>
-struct PoolingStrip {
+struct SoftPoolStrip {
   PixelBlocks pixels;
   std::int64_t offset;  // of the strip's first pixel in a channel
   int num_candidates;
@@ -237,8 +237,8 @@ struct LabelSegment {
   std::int32_t labels[9];
 };
 
-/// The kernels of row_kernels.h, pooling_kernels.h and hard_label_kernels.h between rows and images
-/// of elements S.
+/// The kernels of row_kernels.h, soft_pool_kernels.h and hard_label_kernels.h between rows and
+/// images of elements S.
 template <class S>
 struct ImageKernels {
   using R = ComputeType<S>;
@@ -249,11 +249,11 @@ struct ImageKernels {
                        std::int64_t height, S* to);
   void (*put_row)(const R* from, std::int64_t step, std::int64_t height, std::int64_t width, S* to);
   /// sums[j][c] = sum over pixels of association[j] * values[c].
-  void (*sum_values)(const PoolingStrip<R>* strips, int num_strips, Channels<const S> values);
+  void (*sum_values)(const SoftPoolStrip<R>* strips, int num_strips, Channels<const S> values);
   /// values[c] = sum over j of association[j] * centers[j][c].
-  void (*mix_values)(const PoolingStrip<R>* strips, int num_strips, Channels<S> values);
+  void (*mix_values)(const SoftPoolStrip<R>* strips, int num_strips, Channels<S> values);
   /// gradient[j] = bias[j] + sum over c of coefficients[c][j] * (values[c] - origin[c]).
-  void (*mix_gradients)(const PoolingStrip<R>* strips, int num_strips, Channels<const S> values);
+  void (*mix_gradients)(const SoftPoolStrip<R>* strips, int num_strips, Channels<const S> values);
   /// The label of the greatest association of each pixel of the segments, which lie side by side.
   /// Channels are `plane` apart. Writes up to 15 labels more.
   void (*label_row)(const S* association, std::int64_t plane, const LabelSegment* segments,
@@ -269,9 +269,10 @@ struct CellRows {
   std::int64_t num_rows, num_columns;
 };
 
-/// The kernels of cell_kernels.h for planes of elements of type S; scratch as in cell_scratch.h.
+/// The kernels of pyramid_pool_kernels.h for planes of elements of type S; scratch as in
+/// pyramid_pool_scratch.h.
 template <class S>
-struct CellKernels {
+struct PyramidPoolKernels {
   /// The sum of each cell [num_rows][num_columns]. With up to 32 rows of pixels each, rounding
   /// errors do not grow with the size of cells.
   void (*sum_cells)(const S* plane, const CellRows& cells, void* scratch, double* sums);
@@ -380,10 +381,10 @@ struct Kernels {
   ImageKernels<double> double_images;
   ImageKernels<detail::Half> half_images;
   ImageKernels<detail::BFloat16> bfloat16_images;
-  CellKernels<float> float_cells;
-  CellKernels<double> double_cells;
-  CellKernels<detail::Half> half_cells;
-  CellKernels<detail::BFloat16> bfloat16_cells;
+  PyramidPoolKernels<float> float_pyramid_pool;
+  PyramidPoolKernels<double> double_pyramid_pool;
+  PyramidPoolKernels<detail::Half> half_pyramid_pool;
+  PyramidPoolKernels<detail::BFloat16> bfloat16_pyramid_pool;
 
   /// Whether n labels are in [-1, num_segments).
   bool (*are_labels)(const std::int32_t* labels, std::int64_t n, std::int32_t num_segments);

@@ -5,17 +5,17 @@
 // rest of the library uses too (std::min among them): the linker could keep this file's copy.
 #pragma once
 
-#include "cpu/cell_kernels.h"
 #include "cpu/color_kernels.h"
 #include "cpu/hard_label_kernels.h"
 #include "cpu/kernels.h"
 #include "cpu/label_kernels.h"
 #include "cpu/pool_kernels.h"
-#include "cpu/pooling_kernels.h"
+#include "cpu/pyramid_pool_kernels.h"
 #include "cpu/refine_kernels.h"
 #include "cpu/row_kernels.h"
 #include "cpu/slic_float_kernels.h"
 #include "cpu/slic_u8_kernels.h"
+#include "cpu/soft_pool_kernels.h"
 
 namespace superpix::cpu {
 namespace {
@@ -62,10 +62,10 @@ const Kernels& SUPERPIX_KERNELS() {
       .double_images = image_kernels_of<double>(),
       .half_images = image_kernels_of<Half>(),
       .bfloat16_images = image_kernels_of<BFloat16>(),
-      .float_cells = {sum_cells<float>, max_cells<float>, fill_cells<float>},
-      .double_cells = {sum_cells<double>, max_cells<double>, fill_cells<double>},
-      .half_cells = {sum_cells<Half>, max_cells<Half>, fill_cells<Half>},
-      .bfloat16_cells = {sum_cells<BFloat16>, max_cells<BFloat16>, fill_cells<BFloat16>},
+      .float_pyramid_pool = {sum_cells<float>, max_cells<float>, fill_cells<float>},
+      .double_pyramid_pool = {sum_cells<double>, max_cells<double>, fill_cells<double>},
+      .half_pyramid_pool = {sum_cells<Half>, max_cells<Half>, fill_cells<Half>},
+      .bfloat16_pyramid_pool = {sum_cells<BFloat16>, max_cells<BFloat16>, fill_cells<BFloat16>},
       .are_labels = are_labels,
       .are_wide_labels = are_wide_labels,
       .find_label_runs = find_label_runs<std::int32_t>,

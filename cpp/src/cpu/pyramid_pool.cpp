@@ -11,9 +11,9 @@
 #include <memory>
 #include <type_traits>
 
-#include "cpu/cell_scratch.h"
 #include "cpu/kernels.h"
 #include "cpu/maximum.h"
+#include "cpu/pyramid_pool_scratch.h"
 #include "cpu/thread_pool.h"
 #include "cpu/window_axis.h"
 #include "detail/half.h"
@@ -36,22 +36,22 @@ constexpr std::int64_t kBandPixels = 1 << 14;
 constexpr std::int64_t kLargePlane = 1 << 15;
 
 template <class S>
-const CellKernels<S>& cell_kernels();
+const PyramidPoolKernels<S>& pyramid_pool_kernels();
 template <>
-const CellKernels<float>& cell_kernels<float>() {
-  return kernels().float_cells;
+const PyramidPoolKernels<float>& pyramid_pool_kernels<float>() {
+  return kernels().float_pyramid_pool;
 }
 template <>
-const CellKernels<double>& cell_kernels<double>() {
-  return kernels().double_cells;
+const PyramidPoolKernels<double>& pyramid_pool_kernels<double>() {
+  return kernels().double_pyramid_pool;
 }
 template <>
-const CellKernels<Half>& cell_kernels<Half>() {
-  return kernels().half_cells;
+const PyramidPoolKernels<Half>& pyramid_pool_kernels<Half>() {
+  return kernels().half_pyramid_pool;
 }
 template <>
-const CellKernels<BFloat16>& cell_kernels<BFloat16>() {
-  return kernels().bfloat16_cells;
+const PyramidPoolKernels<BFloat16>& pyramid_pool_kernels<BFloat16>() {
+  return kernels().bfloat16_pyramid_pool;
 }
 
 template <class T>
@@ -141,7 +141,7 @@ struct MeanPooling {
   using Cell = double;
 
   static void reduce_cells(const S* plane, const CellRows& rows, void* scratch, Cell* cells) {
-    cell_kernels<S>().sum_cells(plane, rows, scratch, cells);
+    pyramid_pool_kernels<S>().sum_cells(plane, rows, scratch, cells);
   }
 
   /// `line` has room for a row of cells.
@@ -183,7 +183,7 @@ struct MaxPooling {
   using Cell = Maximum<S>;
 
   static void reduce_cells(const S* plane, const CellRows& rows, void* scratch, Cell* cells) {
-    cell_kernels<S>().max_cells(plane, rows, scratch, cells);
+    pyramid_pool_kernels<S>().max_cells(plane, rows, scratch, cells);
   }
 
   static void reduce_windows(const Pyramid& pyramid, const Cell* cells, Cell* line, const S* plane,
@@ -325,8 +325,9 @@ void pyramid_mean_backward(const PyramidPoolGradients<S>& a, int num_threads) {
     });
     pyramid.for_rows(
         [&](std::int64_t plane, const CellRows& rows, std::int64_t first_row, void* scratch) {
-          cell_kernels<S>().fill_cells(cells.get() + plane * num_cells + first_row * num_columns,
-                                       rows, scratch, a.features + plane * plane_size);
+          pyramid_pool_kernels<S>().fill_cells(
+              cells.get() + plane * num_cells + first_row * num_columns, rows, scratch,
+              a.features + plane * plane_size);
         });
     return;
   }
@@ -335,8 +336,8 @@ void pyramid_mean_backward(const PyramidPoolGradients<S>& a, int num_threads) {
     const auto cells = uninitialized<double>(num_cells + num_columns);
     for (std::int64_t plane = begin; plane < end; ++plane) {
       spread(plane, cells.get(), cells.get() + num_cells);
-      cell_kernels<S>().fill_cells(cells.get(), pyramid.cell_rows(0, num_rows), scratch.get(),
-                                   a.features + plane * plane_size);
+      pyramid_pool_kernels<S>().fill_cells(cells.get(), pyramid.cell_rows(0, num_rows),
+                                           scratch.get(), a.features + plane * plane_size);
     }
   });
 }

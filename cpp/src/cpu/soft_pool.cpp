@@ -9,8 +9,8 @@
 #include <cmath>
 
 #include "cpu/buffer.h"
-#include "cpu/pooling_strips.h"
 #include "cpu/soft_cells.h"
+#include "cpu/soft_pool_strips.h"
 
 namespace superpix::cpu {
 namespace {
@@ -52,7 +52,7 @@ template <class S>
 class SoftPooling {
  public:
   using R = ComputeType<S>;
-  using Scratch = typename PoolingStrips<S>::Scratch;
+  using Scratch = typename SoftPoolStrips<S>::Scratch;
 
   SoftPooling(const SoftPoolShape& shape, int num_threads)
       : channels_(static_cast<int>(shape.channels)), strips_(shape, num_threads) {}
@@ -67,7 +67,7 @@ class SoftPooling {
     images_.sum_values(s.kernel_strips.data(), static_cast<int>(group.num_cells),
                        strips_.channels_of(values, group.image, first, count));
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      const PoolingCell<R>& cell = s.of_cell[i];
+      const SoftPoolCell<R>& cell = s.of_cell[i];
       for (int j = 0; j < cell.candidates.count; ++j) {
         R* to = sums_of(group, cell, j, sums) + first;
         for (int c = 0; c < count; ++c) to[c] += cell.sums[j * count + c];
@@ -79,7 +79,7 @@ class SoftPooling {
   void add_weights(const CellGroup& group, const GroupStrip& strips, Scratch& s,
                    RowSums<R>& sums) const {
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      const PoolingCell<R>& cell = s.of_cell[i];
+      const SoftPoolCell<R>& cell = s.of_cell[i];
       const int count = cell.candidates.count;
       std::fill_n(s.lanes, count * kBlockPixels, R{0});
       rows_.sum_products(
@@ -92,7 +92,7 @@ class SoftPooling {
   /// Sets the centers of the candidates of a group.
   void set_centers(const CellGroup& group, CenterRows<S>& centers, Scratch& s) const {
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      PoolingCell<R>& cell = s.of_cell[i];
+      SoftPoolCell<R>& cell = s.of_cell[i];
       for (int j = 0; j < cell.candidates.count; ++j) {
         cell.centers[j] = centers.of(group.image, cell.candidates.cell[j]);
       }
@@ -110,8 +110,8 @@ class SoftPooling {
   void add_gradients(const CellGroup& group, const S* values, int first, int count,
                      Scratch& s) const {
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      const PoolingCell<R>& cell = s.of_cell[i];
-      PoolingStrip<R>& strip = s.kernel_strips[i];
+      const SoftPoolCell<R>& cell = s.of_cell[i];
+      SoftPoolStrip<R>& strip = s.kernel_strips[i];
       strip.coefficients = cell.coefficients + first * cell.candidates.count;
       strip.origin = cell.origin + first;
       strip.bias = first == 0 ? cell.biases.data() : nullptr;
@@ -122,19 +122,19 @@ class SoftPooling {
 
   void normalize(const CellGroup& group, const GroupStrip& strips, Scratch& s) const {
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      PoolingCell<R>& cell = s.of_cell[i];
+      SoftPoolCell<R>& cell = s.of_cell[i];
       rows_.normalize_rows(cell.association, cell.candidates.count, strips.of_cell[i].stride(),
                            cell.inverses);
     }
   }
 
-  R* sums_of(const CellGroup& group, const PoolingCell<R>& cell, int j, RowSums<R>& sums) const {
+  R* sums_of(const CellGroup& group, const SoftPoolCell<R>& cell, int j, RowSums<R>& sums) const {
     return sums.of(group.image, group.first_cell / strips_.cells.columns(),
                    cell.candidates.cell[j]);
   }
 
   int channels_;
-  PoolingStrips<S> strips_;
+  SoftPoolStrips<S> strips_;
   const RowKernels<R>& rows_ = row_kernels<R>();
   const ImageKernels<S>& images_ = image_kernels<S>();
 };
@@ -242,7 +242,7 @@ class PoolBackward : SoftPooling<S> {
 
   /// Prepares h . (V - o) - h . (P - o), h being G / (Z + eps) and o near the values of the cell,
   /// so that little is lost in the difference.
-  void load(std::int64_t image, std::int64_t own, PoolingCell<R>& cell) {
+  void load(std::int64_t image, std::int64_t own, SoftPoolCell<R>& cell) {
     const SoftCandidates& candidates = cell.candidates;
     const R* center = pooled_.of(image, own);
     for (int c = 0; c < this->channels_; ++c) cell.origin[c] = origin_near(center[c]);
@@ -341,7 +341,7 @@ class UnpoolBackward : SoftPooling<S> {
       }
       if (!of_association) return;
       for (std::int64_t i = 0; normalize_ && i < group.num_cells; ++i) {
-        PoolingCell<R>& cell = s.of_cell[i];
+        SoftPoolCell<R>& cell = s.of_cell[i];
         this->rows_.normalization_gradient_rows(cell.association, cell.inverses, cell.gradient,
                                                 cell.candidates.count, strips.of_cell[i].stride());
       }
@@ -351,7 +351,7 @@ class UnpoolBackward : SoftPooling<S> {
 
   /// Prepares coefficients. What all candidates have in common has no gradient if associations are
   /// normalised; without it, less is lost in differences.
-  void load(std::int64_t image, std::int64_t own, PoolingCell<R>& cell) {
+  void load(std::int64_t image, std::int64_t own, SoftPoolCell<R>& cell) {
     const R* center = centers_.of(image, own);
     R* to = cell.coefficients;
     for (int c = 0; c < this->channels_; ++c) {

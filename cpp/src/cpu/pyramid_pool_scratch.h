@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What cell_kernels.h works in: some rows of elements of at most 8 bytes, and as many more for
-// maxima. Internal linkage, as kernels of every instruction set use it.
+// What pyramid_pool_kernels.h works in: some rows of elements of at most 8 bytes, and as many more
+// for maxima. Internal linkage, as kernels of every instruction set use it.
 #pragma once
 
 #include <cstdint>

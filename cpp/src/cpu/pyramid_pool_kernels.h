@@ -6,9 +6,9 @@
 // just written cannot be read at other boundaries without delay.
 #pragma once
 
-#include "cpu/cell_scratch.h"
 #include "cpu/kernels.h"
 #include "cpu/maximum.h"
+#include "cpu/pyramid_pool_scratch.h"
 #include "cpu/row_kernels.h"
 #include "cpu/simd/doubles.h"
 #include "cpu/simd/halves.h"

@@ -16,7 +16,7 @@ namespace {
 
 // What fits the registers, as in row_kernels.h.
 template <class R>
-struct PoolingTile {
+struct SoftPoolTile {
   static constexpr int kSumRows = 3;
   static constexpr int kSumChannels = 1;
   static constexpr int kMixChannels = 3;
@@ -26,7 +26,7 @@ struct PoolingTile {
 };
 #if defined(__AVX512BW__)
 template <>
-struct PoolingTile<float> {
+struct SoftPoolTile<float> {
   static constexpr int kSumRows = 9;
   static constexpr int kSumChannels = 3;
   static constexpr int kMixChannels = 2;
@@ -72,7 +72,7 @@ inline void load_block(const PixelBlocks& pixels, int b, const S* first, std::in
 }
 
 template <class S, int kRows, int kCount>
-inline void sum_values_tile(const PoolingStrip<ComputeType<S>>& strip, int j, int c,
+inline void sum_values_tile(const SoftPoolStrip<ComputeType<S>>& strip, int j, int c,
                             const Channels<const S>& values) {
   using V = decltype(load(strip.association));
   const std::int64_t stride = kLanes * strip.pixels.count;
@@ -97,9 +97,9 @@ inline void sum_values_tile(const PoolingStrip<ComputeType<S>>& strip, int j, in
 }
 
 template <class S>
-void sum_values(const PoolingStrip<ComputeType<S>>* strips, int num_strips,
+void sum_values(const SoftPoolStrip<ComputeType<S>>* strips, int num_strips,
                 Channels<const S> values) {
-  using Tile = PoolingTile<ComputeType<S>>;
+  using Tile = SoftPoolTile<ComputeType<S>>;
   for_parts<Tile::kSumChannels>(values.count, [&]<int kCount>(int c) {
     for (int i = 0; i < num_strips; ++i) {
       for_parts<Tile::kSumRows>(strips[i].num_candidates, [&]<int kRows>(int j) {
@@ -110,7 +110,7 @@ void sum_values(const PoolingStrip<ComputeType<S>>* strips, int num_strips,
 }
 
 template <class S, int kCount, int kBlocks>
-inline void mix_values_tile(const PoolingStrip<ComputeType<S>>& strip, int c, int b,
+inline void mix_values_tile(const SoftPoolStrip<ComputeType<S>>& strip, int c, int b,
                             const Channels<S>& values) {
   using V = decltype(load(strip.association));
   V total[kCount][kBlocks];
@@ -139,11 +139,11 @@ inline void mix_values_tile(const PoolingStrip<ComputeType<S>>& strip, int c, in
 }
 
 template <class S>
-void mix_values(const PoolingStrip<ComputeType<S>>* strips, int num_strips, Channels<S> values) {
-  using Tile = PoolingTile<ComputeType<S>>;
+void mix_values(const SoftPoolStrip<ComputeType<S>>* strips, int num_strips, Channels<S> values) {
+  using Tile = SoftPoolTile<ComputeType<S>>;
   for_parts<Tile::kMixChannels>(values.count, [&]<int kCount>(int c) {
     for (int i = 0; i < num_strips; ++i) {
-      const PoolingStrip<ComputeType<S>>& strip = strips[i];
+      const SoftPoolStrip<ComputeType<S>>& strip = strips[i];
       for_parts<Tile::kMixBlocks>(strip.pixels.count, [&]<int kBlocks>(int b) {
         mix_values_tile<S, kCount, kBlocks>(strip, c, b, values);
       });
@@ -152,7 +152,7 @@ void mix_values(const PoolingStrip<ComputeType<S>>* strips, int num_strips, Chan
 }
 
 template <class S, int kRows, int kBlocks>
-inline void mix_gradients_tile(const PoolingStrip<ComputeType<S>>& strip, int j, int b,
+inline void mix_gradients_tile(const SoftPoolStrip<ComputeType<S>>& strip, int j, int b,
                                const Channels<const S>& values) {
   using V = decltype(load(strip.association));
   const std::int64_t stride = kLanes * strip.pixels.count;
@@ -189,11 +189,11 @@ inline void mix_gradients_tile(const PoolingStrip<ComputeType<S>>& strip, int j,
 }
 
 template <class S>
-void mix_gradients(const PoolingStrip<ComputeType<S>>* strips, int num_strips,
+void mix_gradients(const SoftPoolStrip<ComputeType<S>>* strips, int num_strips,
                    Channels<const S> values) {
-  using Tile = PoolingTile<ComputeType<S>>;
+  using Tile = SoftPoolTile<ComputeType<S>>;
   for (int i = 0; i < num_strips; ++i) {
-    const PoolingStrip<ComputeType<S>>& strip = strips[i];
+    const SoftPoolStrip<ComputeType<S>>& strip = strips[i];
     for_parts<Tile::kGradientRows>(strip.num_candidates, [&]<int kRows>(int j) {
       for_parts<Tile::kGradientBlocks>(strip.pixels.count, [&]<int kBlocks>(int b) {
         mix_gradients_tile<S, kRows, kBlocks>(strip, j, b, values);

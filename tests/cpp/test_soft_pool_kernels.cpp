@@ -9,7 +9,7 @@
 
 #include "array.h"
 #include "cpu/kernels.h"
-#include "cpu/pooling_strips.h"
+#include "cpu/soft_pool_strips.h"
 #include "halves.h"
 
 namespace superpix {
@@ -77,7 +77,7 @@ struct Strips {
     pixels.set(strip, kWidth);
   }
 
-  cpu::PoolingStrip<R> get() {
+  cpu::SoftPoolStrip<R> get() {
     return {pixels.blocks(),          strip.y * kWidth + strip.x, num_candidates,
             association.data.data(),  sums.data.data(),           center_rows.data(),
             coefficients.data.data(), origin.data.data(),         bias.data.data(),
@@ -100,7 +100,7 @@ struct Strips {
 };
 
 template <class S>
-class PoolingKernels : public ::testing::Test {
+class SoftPoolKernels : public ::testing::Test {
  protected:
   /// Calls f(kernels, strips) for every instruction set, shapes and numbers of candidates.
   template <class F>
@@ -120,9 +120,9 @@ class PoolingKernels : public ::testing::Test {
   }
 };
 using Types = ::testing::Types<float, double, detail::Half, detail::BFloat16>;
-TYPED_TEST_SUITE(PoolingKernels, Types, );
+TYPED_TEST_SUITE(SoftPoolKernels, Types, );
 
-TYPED_TEST(PoolingKernels, SumValues) {
+TYPED_TEST(SoftPoolKernels, SumValues) {
   using S = TypeParam;
   const auto image = random_array<S>({kChannels, kHeight, kWidth}, 6);
   this->for_all([&](const cpu::ImageKernels<S>& kernels, Strips<S>& strips) {
@@ -141,7 +141,7 @@ TYPED_TEST(PoolingKernels, SumValues) {
   });
 }
 
-TYPED_TEST(PoolingKernels, MixValues) {
+TYPED_TEST(SoftPoolKernels, MixValues) {
   using S = TypeParam;
   this->for_all([&](const cpu::ImageKernels<S>& kernels, Strips<S>& strips) {
     const S untouched = detail::narrow<S>(7);
@@ -164,7 +164,7 @@ TYPED_TEST(PoolingKernels, MixValues) {
   });
 }
 
-TYPED_TEST(PoolingKernels, MixGradients) {
+TYPED_TEST(SoftPoolKernels, MixGradients) {
   using S = TypeParam;
   const auto image = random_array<S>({kChannels, kHeight, kWidth}, 6);
   this->for_all([&](const cpu::ImageKernels<S>& kernels, Strips<S>& strips) {
@@ -192,7 +192,7 @@ TYPED_TEST(PoolingKernels, MixGradients) {
 }
 
 // Channels in groups, each for all strips.
-TYPED_TEST(PoolingKernels, SeveralStripsAtOnceAreAsOneByOne) {
+TYPED_TEST(SoftPoolKernels, SeveralStripsAtOnceAreAsOneByOne) {
   using S = TypeParam;
   using R = ComputeType<S>;
   const auto image = random_array<S>({kChannels, kHeight, kWidth}, 6);
@@ -200,7 +200,7 @@ TYPED_TEST(PoolingKernels, SeveralStripsAtOnceAreAsOneByOne) {
     const cpu::ImageKernels<S>& kernels = kernels_of<S>(*all);
     Strips<S> first(13, 20, 6);
     Strips<S> second(5, 17, 9);
-    const cpu::PoolingStrip<R> both[] = {first.get(), second.get()};
+    const cpu::SoftPoolStrip<R> both[] = {first.get(), second.get()};
     const cpu::Channels<const S> values{image.data.data(), kHeight * kWidth, kChannels};
     kernels.sum_values(both, 2, values);
     kernels.mix_gradients(both, 2, values);

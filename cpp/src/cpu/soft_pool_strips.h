@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How soft_pool and soft_unpool go through images: cell by cell, in strips of pixels whose
-// associations are brought together as rows. Values stay where they are (pooling_kernels.h).
+// associations are brought together as rows. Values stay where they are (soft_pool_kernels.h).
 #pragma once
 
 #include <algorithm>
@@ -52,7 +52,7 @@ class StripPixels {
 
 /// What a thread knows of one cell of a group.
 template <class R>
-struct PoolingCell {
+struct SoftPoolCell {
   SoftCandidates candidates;
   StripPixels pixels;  // of the current strip
   R* association;      // [candidates][strip.stride()]
@@ -66,11 +66,11 @@ struct PoolingCell {
 };
 
 template <class S>
-class PoolingStrips {
+class SoftPoolStrips {
  public:
   using R = ComputeType<S>;
 
-  PoolingStrips(const SoftPoolShape& shape, int num_threads)
+  SoftPoolStrips(const SoftPoolShape& shape, int num_threads)
       : cells(shape.batch, shape.height, shape.width, shape.rows, shape.columns,
               shape.batch * shape.channels * shape.height * shape.width < kLeastForThreads
                   ? 1
@@ -83,20 +83,20 @@ class PoolingStrips {
   const SoftCells cells;
 
   struct Scratch {
-    explicit Scratch(const PoolingStrips& strips)
+    explicit Scratch(const SoftPoolStrips& strips)
         : memory(CellGroup::kMostCells * ((2 * kSoftCandidates + 1) * strips.row_ +
                                           (2 * kSoftCandidates + 1) * strips.channels_) +
                  strips.row_ + kSoftCandidates * (kBlockPixels + 1)) {
       R* next = memory.data();
       const auto take = [&](std::int64_t n) { return std::exchange(next, next + n); };
-      for (PoolingCell<R>& cell : of_cell) {
+      for (SoftPoolCell<R>& cell : of_cell) {
         cell.association = take(kSoftCandidates * strips.row_);
         cell.gradient = take(kSoftCandidates * strips.row_);
         cell.inverses = take(strips.row_);
       }
       nowhere = take(strips.row_);
       lanes = take(kSoftCandidates * kBlockPixels);
-      for (PoolingCell<R>& cell : of_cell) {
+      for (SoftPoolCell<R>& cell : of_cell) {
         cell.sums = take(kSoftCandidates * strips.channels_);
         cell.coefficients = take(kSoftCandidates * strips.channels_);
         cell.origin = take(strips.channels_);
@@ -105,11 +105,11 @@ class PoolingStrips {
     }
 
     Buffer<R> memory;
-    std::array<PoolingCell<R>, CellGroup::kMostCells> of_cell;
+    std::array<SoftPoolCell<R>, CellGroup::kMostCells> of_cell;
     R* nowhere;  // a row for what is not wanted, or for zeros
     R* lanes;    // [candidates][16]
     R* weights;  // [candidates]
-    std::array<PoolingStrip<R>, CellGroup::kMostCells>
+    std::array<SoftPoolStrip<R>, CellGroup::kMostCells>
         kernel_strips;  // what kernels know of the cells' strips
   };
 
@@ -138,7 +138,7 @@ class PoolingStrips {
     const std::int64_t width = cells.grid.shape()[2];
     cells.for_strips(group, [&](const GroupStrip& strips) {
       for (std::int64_t i = 0; i < group.num_cells; ++i) {
-        PoolingCell<R>& cell = s.of_cell[i];
+        SoftPoolCell<R>& cell = s.of_cell[i];
         const Strip& strip = strips.of_cell[i];
         cell.pixels.set(strip, width);
         s.kernel_strips[i] = {cell.pixels.blocks(),
@@ -165,7 +165,7 @@ class PoolingStrips {
     std::array<int, CellGroup::kMostCells> taken{};
     for (int slot = 0; slot < kSoftCandidates; ++slot) {
       for (std::int64_t i = 0; i < group.num_cells; ++i) {
-        const PoolingCell<R>& cell = s.of_cell[i];
+        const SoftPoolCell<R>& cell = s.of_cell[i];
         const bool exists =
             taken[i] < cell.candidates.count && cell.candidates.slot[taken[i]] == slot;
         rows[i] = exists ? cell.association + taken[i]++ * strips.of_cell[i].stride() : s.nowhere;
@@ -184,7 +184,7 @@ class PoolingStrips {
     std::array<int, CellGroup::kMostCells> put{};
     for (int slot = 0; slot < kSoftCandidates; ++slot) {
       for (std::int64_t i = 0; i < group.num_cells; ++i) {
-        const PoolingCell<R>& cell = s.of_cell[i];
+        const SoftPoolCell<R>& cell = s.of_cell[i];
         const bool exists = put[i] < cell.candidates.count && cell.candidates.slot[put[i]] == slot;
         rows[i] = exists ? cell.gradient + put[i]++ * strips.of_cell[i].stride() : s.nowhere;
       }
