@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What forward and backward of soft SLIC share: what a thread works in, and how the pixels of a
+// group of cells are brought together and associated.
+//
+// Cell by cell: the features of a strip of pixels, less the cell's own centre, are brought together
+// once per iteration, and all that follows is products of small matrices with them (row_kernels.h).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "cpu/buffer.h"
+#include "cpu/soft_cells.h"
+#include "cpu/soft_slic.h"
+
+namespace superpix::cpu {
+
+/// What a thread knows of one cell of a group.
+template <class R>
+struct SoftSlicCell {
+  SoftCandidates candidates;
+  R biases[kSoftCandidates];
+  R gradient_biases[kSoftCandidates];
+  R* origin;                 // that features and centres are measured from
+  R* coefficients;           // [channels][candidates], for scores
+  R* gradient_coefficients;  // [channels][candidates], for gradients of associations
+  R* features;               // [channels][pixels] of a strip
+  R* sums;                   // [candidates][channels + 1][16]
+};
+
+/// All in one piece of memory, as a small image is done before many are taken.
+template <class R>
+struct SoftSlicScratch {
+  SoftSlicScratch(int channels, std::int64_t columns) {
+    const std::int64_t num_cells = std::min(columns, CellGroup::kMostCells);
+    std::int64_t size = 0;
+    place(channels, num_cells, [&](std::int64_t n) {
+      size += rounded_up(n);
+      return static_cast<R*>(nullptr);
+    });
+    memory = Buffer<R>(size);
+    R* next = memory.data();
+    place(channels, num_cells, [&](std::int64_t n) {
+      R* const piece = next;
+      next += rounded_up(n);
+      return piece;
+    });
+  }
+
+  std::array<SoftSlicCell<R>, CellGroup::kMostCells> cells;
+  R* weights;            // [candidates][pixels] associations, and as many of their gradients
+  R* gradient;           // [channels][pixels] of features
+  R* totals;             // [candidates][channels + 1]
+  R* back_coefficients;  // [2 * candidates][channels], for gradients of features
+
+ private:
+  /// To whole cache lines, also of doubles.
+  static std::int64_t rounded_up(std::int64_t n) { return (n + 15) / 16 * 16; }
+
+  template <class F>
+  void place(std::int64_t channels, std::int64_t num_cells, F take) {
+    for (std::int64_t i = 0; i < num_cells; ++i) {
+      cells[i].origin = take(channels);
+      cells[i].coefficients = take(kSoftCandidates * channels);
+      cells[i].gradient_coefficients = take(kSoftCandidates * channels);
+      cells[i].features = take(channels * kStripRow);
+      cells[i].sums = take(kSoftCandidates * (channels + 1) * kBlockPixels);
+    }
+    weights = take(2 * kSoftCandidates * kStripRow);
+    gradient = take(channels * kStripRow);
+    totals = take(kSoftCandidates * (channels + 1));
+    back_coefficients = take(2 * kSoftCandidates * channels);
+  }
+
+  Buffer<R> memory;
+};
+
+/// A call. S is what arrays are made of, R what is computed in.
+template <class S>
+class SoftSlic {
+ public:
+  using R = ComputeType<S>;
+
+  SoftSlic(std::int64_t batch, std::int64_t channels, std::int64_t height, std::int64_t width,
+           const S* features, const SoftSlicParams& params, int num_threads)
+      : cells_(batch, height, width, params.rows, params.columns,
+               batch * channels * height * width < kLeastForThreads ? 1 : num_threads),
+        scratches_([channels, columns = params.columns] {
+          return std::make_unique<SoftSlicScratch<R>>(static_cast<int>(channels), columns);
+        }),
+        batch_(batch),
+        channels_(static_cast<int>(channels)),
+        num_cells_(cells_.num_cells()),
+        image_(channels * height * width),
+        features_(features),
+        scale_(static_cast<R>(1.0 / params.temperature)),
+        row_sums_(batch, cells_, channels + 1) {}
+
+ protected:
+  /// Elements of the history for one iteration.
+  std::int64_t step() const { return batch_ * num_cells_ * (channels_ + 1); }
+
+  /// Where the centres of an image begin in one iteration's part of the history.
+  template <class P>
+  P* centers_of(P* history, std::int64_t iteration, std::int64_t image) const {
+    return history + iteration * step() + image * num_cells_ * (channels_ + 1);
+  }
+
+  /// The centres of an image as callers have them, [B][C][K], to [K][fields], of which C are used.
+  void from_planes(const S* planes, std::int64_t image, int fields, R* to) const {
+    const S* from = planes + image * channels_ * num_cells_;
+    for (std::int64_t k = 0; k < num_cells_; ++k, to += fields) {
+      for (int c = 0; c < channels_; ++c) to[c] = detail::widen(from[c * num_cells_ + k]);
+    }
+  }
+  /// The other way round.
+  void to_planes(const R* from, std::int64_t image, int fields, S* planes) const {
+    S* to = planes + image * channels_ * num_cells_;
+    for (std::int64_t k = 0; k < num_cells_; ++k, from += fields) {
+      for (int c = 0; c < channels_; ++c) to[c * num_cells_ + k] = detail::narrow<S>(from[c]);
+    }
+  }
+
+  /// Prepares scores: 2 x.c - |c|^2 over the temperature, x and c being features and centres less
+  /// the origin.
+  void load_candidates(const R* centers, SoftSlicCell<R>& s) const {
+    const SoftCandidates& candidates = s.candidates;
+    for (int j = 0; j < candidates.count; ++j) {
+      const R* center = centers + candidates.cell[j] * (channels_ + 1);
+      R square = 0;
+      for (int c = 0; c < channels_; ++c) {
+        const R d = center[c] - s.origin[c];
+        square += d * d;
+        s.coefficients[c * candidates.count + j] = 2 * scale_ * d;
+      }
+      s.biases[j] = -scale_ * square;
+    }
+  }
+
+  /// Makes `weights` the associations of a strip whose features are there.
+  void associate(const Strip& strip, const SoftSlicCell<R>& s, R* weights) const {
+    rows_.mix_rows({s.features, s.coefficients, s.biases, weights, channels_, s.candidates.count,
+                    strip.stride()});
+    rows_.softmax_rows(weights, s.candidates.count, strip.stride(), strip.size());
+  }
+
+  /// Sets the candidates of the cells of a group, and their own centre as the origin.
+  void start_group(const CellGroup& group, const R* centers, SoftSlicScratch<R>& s) const {
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      const std::int64_t cell = group.first_cell + i;
+      s.cells[i].candidates = SoftCandidates(cells_.grid, cell);
+      std::copy_n(centers + cell * (channels_ + 1), channels_, s.cells[i].origin);
+      std::fill_n(s.cells[i].sums, s.cells[i].candidates.count * (channels_ + 1) * kBlockPixels,
+                  R{0});
+    }
+  }
+
+  void take_features(const CellGroup& group, const GroupStrip& strips,
+                     SoftSlicScratch<R>& s) const {
+    const R* origins[CellGroup::kMostCells];
+    R* rows[CellGroup::kMostCells];
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      origins[i] = s.cells[i].origin;
+      rows[i] = s.cells[i].features;
+    }
+    take_strips(features_ + group.image * image_, channels_, cells_.grid, strips, origins, rows);
+  }
+
+  /// Calls f(cell of the scratch, its strip) for the strips of a group, with the features.
+  template <class F>
+  void for_strips(const CellGroup& group, SoftSlicScratch<R>& s, F f) const {
+    const S* image = features_ + group.image * image_;
+    const auto part = [&](std::int64_t i) {
+      return static_cast<int>(i * channels_ / group.num_cells);
+    };
+    cells_.for_strips(group, [&](const GroupStrip& strips) {
+      take_features(group, strips, s);
+      for (std::int64_t i = 0; i < group.num_cells; ++i) {
+        prefetch_next(image, part(i), part(i + 1), cells_.grid, strips);
+        f(s.cells[i], strips.of_cell[i]);
+      }
+    });
+  }
+
+  /// Calls f(group, scratch) for all groups of cells, on threads.
+  template <class F>
+  void for_groups(F f) {
+    cells_.for_rows(scratches_, [&](std::int64_t image, std::int64_t row, SoftSlicScratch<R>& s) {
+      row_sums_.clear(image, row);
+      cells_.for_groups(image, row, [&](const CellGroup& group) { f(group, s); });
+    });
+  }
+
+  /// Where a cell of a group sums up what it gives to candidate j.
+  R* sums_of(const CellGroup& group, const SoftSlicCell<R>& cell, int j) {
+    return row_sums_.of(group.image, group.first_cell / cells_.columns(), cell.candidates.cell[j]);
+  }
+
+  /// Calls f(image, superpixel, total) with what all cells gave to each superpixel, on threads.
+  template <class F>
+  void for_totals(F f) {
+    cells_.for_rows([&](std::int64_t image, std::int64_t row) {
+      row_sums_.for_totals(image, row, [&](std::int64_t k, const R* total) { f(image, k, total); });
+    });
+  }
+
+  void add_sums(const Strip& strip, const R* weights, int count, SoftSlicCell<R>& s) const {
+    rows_.sum_products({weights, s.features, s.sums, count, channels_, strip.stride()});
+  }
+
+  /// The sums of add_sums() [candidates][channels + 1].
+  const R* total(const SoftSlicCell<R>& s, SoftSlicScratch<R>& scratch) const {
+    rows_.add_lanes(s.sums, s.candidates.count * (channels_ + 1), scratch.totals);
+    return scratch.totals;
+  }
+
+  // With fewer elements than these, one thread is done before another has begun.
+  static constexpr std::int64_t kLeastForThreads = 1 << 15;
+
+  const RowKernels<R>& rows_ = row_kernels<R>();
+  SoftCells cells_;
+  ScratchPool<SoftSlicScratch<R>> scratches_;
+  std::int64_t batch_;
+  int channels_;
+  std::int64_t num_cells_;
+  std::int64_t image_;  // elements of an image
+  const S* features_;
+  R scale_;  // of squared distances
+  RowSums<R> row_sums_;
+};
+
+}  // namespace superpix::cpu
