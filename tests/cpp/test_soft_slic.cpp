@@ -165,6 +165,19 @@ TEST(SoftSlic, KeepsItsPrecisionFarFromZero) {
   for (const Case& c : kCases) expect_reference<float>(c, params_of(c), 80.0, false, 5e-4);
 }
 
+// Pixels of a cell whose own centre is nowhere near them have others to tell apart.
+TEST(SoftSlic, KeepsItsPrecisionWhereACenterIsFar) {
+  const Case c{1, 3, 64, 64, 4, 4, 5};
+  const Array<float> features = features_of<float>(c);
+  auto start = random_array<float>({1, 3, 16}, 5, 1.0);
+  for (int channel = 0; channel < 3; ++channel) start.data[channel * 16 + 5] += 1000.0F;
+  const Output<float> found = run(c, features, params_of(c), &start);
+  const SoftSlicReference reference{3, 64, 64, 4, 4, 5, 1.0};
+  const auto expected = reference.run(image_of(features, 0), image_of(start, 0));
+  EXPECT_LE(largest_difference(image_of(found.association, 0), expected.association), 1e-5);
+  EXPECT_LE(largest_difference(image_of(found.centers, 0), expected.centers), 1e-5);
+}
+
 template <class T>
 bool same_bits(const Array<T>& a, const Array<T>& b) {
   return a.shape == b.shape &&
@@ -418,6 +431,7 @@ TEST(SoftSlicErrors, NameTheArgument) {
   expect_error("num_iter", with([](SoftSlicParams& p) { p.num_iter = 0; }));
   expect_error("temperature", with([](SoftSlicParams& p) { p.temperature = 0.0; }));
   expect_error("temperature", with([](SoftSlicParams& p) { p.temperature = NAN; }));
+  expect_error("temperature", with([](SoftSlicParams& p) { p.temperature = 1e-40; }));
   expect_error("grad_iter", with([](SoftSlicParams& p) { p.grad_iter = -1; }));
   const Array<float> other({1, 3, 21});
   expect_error("centers must be [1, 3, 20], got [1, 3, 21]", [&] {
@@ -458,14 +472,35 @@ TEST(SoftSlic, EmptyBatchIsFine) {
   soft_slic(features.view(), nullptr, nullptr, centers.view(), nullptr, params_of(kCases[0]));
 }
 
-TEST(SoftSlic, NotFiniteFeaturesDoNotCrash) {
-  const Case c = kCases[0];
-  for (const float bad : {NAN, INFINITY, 3e38F}) {
-    Array<float> features = features_of<float>(c);
-    features.data[7] = bad;
-    const auto a = random_array<float>({c.batch, 9, c.height, c.width}, 6, 1.0);
-    differentiate<float>(c, features, params_of(c), nullptr, &a, nullptr);
+template <class T>
+void expect_nan_where_features_are_not_finite() {
+  const Case c{1, 2, 12, 12, 4, 4, 1};
+  const auto a = random_array<T>({c.batch, 9, c.height, c.width}, 6, 1.0);
+  for (const T bad : {static_cast<T>(NAN), static_cast<T>(INFINITY), static_cast<T>(-INFINITY)}) {
+    Array<T> features = features_of<T>(c);
+    features.data[0] = bad;
+    const Output<T> out = run(c, features, params_of(c));
+    const auto gradients = differentiate<T>(c, features, params_of(c), nullptr, &a, nullptr);
+    // The first pixel's own centre has no finite mean: its cell and those next to it see that.
+    for (const std::int64_t pixel : {0, 5, 5 * 12 + 5}) {
+      EXPECT_TRUE(std::isnan(out.association.data[4 * 144 + pixel])) << pixel;
+      EXPECT_TRUE(std::isnan(gradients.features.data[pixel])) << pixel;
+    }
+    EXPECT_TRUE(std::isfinite(out.association.data[5 * 144 - 1]));
   }
+}
+
+TEST(SoftSlic, NotFiniteFeaturesGiveNaNNearThem) {
+  expect_nan_where_features_are_not_finite<float>();
+  expect_nan_where_features_are_not_finite<double>();
+}
+
+TEST(SoftSlic, HugeFeaturesDoNotCrash) {
+  const Case c = kCases[0];
+  Array<float> features = features_of<float>(c);
+  features.data[7] = 3e38F;
+  const auto a = random_array<float>({c.batch, 9, c.height, c.width}, 6, 1.0);
+  differentiate<float>(c, features, params_of(c), nullptr, &a, nullptr);
 }
 
 }  // namespace

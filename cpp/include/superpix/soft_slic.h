@@ -18,7 +18,7 @@ struct SoftSlicParams {
   std::int64_t columns = 1;
   /// Iterations v, >= 1.
   int num_iter = 10;
-  /// Squared distances are divided by it; > 0, finite.
+  /// Squared distances are divided by it; > 0, finite, and its inverse as well.
   double temperature = 1.0;
   /// Backward only: how many iterations, from the last on, gradients go back through; 0 for all.
   int grad_iter = 0;

@@ -16,15 +16,14 @@ namespace {
 inline Floats broadcast(float x) { return floats(x); }
 inline Doubles broadcast(double x) { return doubles(x); }
 
-/// e^x for x <= 0, relative error below 2e-7; 0 below -87.
+/// e^x for x <= 0, relative error below 2e-7; 0 below -87; NaN for NaN.
 inline Floats exp_nonpositive(Floats x) {
   const Floats least = floats(-87.0F);
-  const Floats in_range = max(x, least);
-  const Ints n = to_ints(in_range * floats(1.44269504F));
+  const Ints n = to_ints(max(x, least) * floats(1.44269504F));
   const Floats whole = to_floats(n);
   // ln 2 in two parts, of which the first is exact in few bits.
-  const Floats r = multiply_add(whole, floats(-1.42860677e-6F),
-                                multiply_add(whole, floats(-0.693145752F), in_range));
+  const Floats r =
+      multiply_add(whole, floats(-1.42860677e-6F), multiply_add(whole, floats(-0.693145752F), x));
   Floats p = floats(1.0F / 720.0F);
   p = multiply_add(p, r, floats(1.0F / 120.0F));
   p = multiply_add(p, r, floats(1.0F / 24.0F));

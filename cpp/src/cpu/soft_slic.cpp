@@ -28,9 +28,9 @@ class Forward : SoftSlic<S> {
   void run() {
     if (args_.initial_centers != nullptr) {
       copy_initial();
+      this->find_means();
     } else {
-      this->for_groups(
-          [&](const CellGroup& group, SoftSlicScratch<R>& s) { take_means(group, s); });
+      this->find_means(args_.history);
     }
     for (int t = 1; t <= num_iter_; ++t) {
       this->for_groups(
@@ -51,37 +51,11 @@ class Forward : SoftSlic<S> {
     }
   }
 
-  /// Sums up what pixels have beyond the first one of their cell, which is small.
-  void take_means(const CellGroup& group, SoftSlicScratch<R>& s) {
-    const CellGrid& grid = this->cells_.grid;
-    const std::int64_t plane = grid.num_pixels();
-    R* centers = this->centers_of(args_.history, 0, group.image);
-    for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      const CellGrid::Box box = grid.box(group.first_cell + i);
-      const S* first = this->features_ + group.image * this->image_ +
-                       box.begin[1] * grid.shape()[2] + box.begin[2];
-      R* center = centers + (group.first_cell + i) * (this->channels_ + 1);
-      for (int c = 0; c < this->channels_; ++c) center[c] = detail::widen(first[c * plane]);
-    }
-    this->start_group(group, centers, s);
-    this->for_strips(group, s, [&](SoftSlicCell<R>& cell, const Strip& strip) {
-      std::fill_n(s.weights, strip.size(), R{1});
-      std::fill_n(s.weights + strip.size(), strip.stride() - strip.size(), R{0});
-      this->add_sums(strip, s.weights, 1, cell);
-    });
-    for (std::int64_t i = 0; i < group.num_cells; ++i) {
-      const R* sums = this->total(s.cells[i], s);
-      R* center = centers + (group.first_cell + i) * (this->channels_ + 1);
-      for (int c = 0; c < this->channels_; ++c) center[c] += sums[c] / sums[this->channels_];
-      center[this->channels_] = 0;
-    }
-  }
-
   /// Associates the pixels of a group of cells and adds what they give to their candidates.
   void add_group(const CellGroup& group, int t, SoftSlicScratch<R>& s) {
     const int fields = this->channels_ + 1;
     const R* before = this->centers_of(args_.history, t - 1, group.image);
-    this->start_group(group, before, s);
+    this->start_group(group, s);
     for (std::int64_t i = 0; i < group.num_cells; ++i) this->load_candidates(before, s.cells[i]);
     const bool writes = t == num_iter_ && args_.association != nullptr;
     this->for_strips(group, s, [&](SoftSlicCell<R>& cell, const Strip& strip) {

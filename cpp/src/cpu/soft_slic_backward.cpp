@@ -31,10 +31,15 @@ class Backward : SoftSlic<S> {
         num_iter_(params.num_iter),
         first_(params.grad_iter == 0 ? 1 : std::max(1, params.num_iter - params.grad_iter + 1)),
         step_(args.batch * this->num_cells_ * args.channels),
-        gradients_((num_iter_ - first_ + 2) * step_) {}
+        gradients_((num_iter_ - first_ + (args.centers != nullptr ? 2 : 1)) * step_) {}
 
   void run() {
-    load_centers();
+    if (args_.initial_out != nullptr) {
+      this->find_means();
+    } else {
+      this->means_ = args_.history;
+    }
+    if (args_.centers != nullptr) load_centers();
     for (int t = num_iter_; t >= first_; --t) {
       scale_gradients(t);
       this->for_groups([&](const CellGroup& group, SoftSlicScratch<R>& s) {
@@ -59,11 +64,10 @@ class Backward : SoftSlic<S> {
            image * this->num_cells_ * this->channels_;
   }
 
+  /// Whether the centres of iteration t have gradients; the last may have none.
+  bool has_gradients(int t) const { return t < num_iter_ || args_.centers != nullptr; }
+
   void load_centers() {
-    if (args_.centers == nullptr) {
-      std::fill_n(gradients_of(num_iter_, 0), step_, R{0});
-      return;
-    }
     for (std::int64_t image = 0; image < this->batch_; ++image) {
       this->from_planes(args_.centers, image, this->channels_, gradients_of(num_iter_, image));
     }
@@ -71,6 +75,10 @@ class Backward : SoftSlic<S> {
 
   /// G -> h. What centres that kept their place got is handed on to the iteration before.
   void scale_gradients(int t) {
+    if (!has_gradients(t)) {
+      std::fill_n(gradients_of(t - 1, 0), step_, R{0});
+      return;
+    }
     const int channels = this->channels_;
     for (std::int64_t image = 0; image < this->batch_; ++image) {
       const R* centers = this->centers_of(args_.history, t, image);
@@ -93,6 +101,11 @@ class Backward : SoftSlic<S> {
   void load(std::int64_t image, int t, SoftSlicCell<R>& s) {
     const int channels = this->channels_;
     this->load_candidates(this->centers_of(args_.history, t - 1, image), s);
+    if (!has_gradients(t)) {
+      std::fill_n(s.gradient_coefficients, s.candidates.count * channels, R{0});
+      std::fill_n(s.gradient_biases, s.candidates.count, R{0});
+      return;
+    }
     const R* now = this->centers_of(args_.history, t, image);
     const R* scaled = gradients_of(t, image);
     for (int j = 0; j < s.candidates.count; ++j) {
@@ -144,7 +157,7 @@ class Backward : SoftSlic<S> {
   void add_center_gradients(const CellGroup& group, int t, SoftSlicScratch<R>& s) {
     const int channels = this->channels_;
     const R* before = this->centers_of(args_.history, t - 1, group.image);
-    this->start_group(group, before, s);
+    this->start_group(group, s);
     for (std::int64_t i = 0; i < group.num_cells; ++i) load(group.image, t, s.cells[i]);
     this->for_strips(group, s, [&](SoftSlicCell<R>& cell, const Strip& strip) {
       const R* b = differentiate(group.image, strip, t, cell, s);
@@ -168,7 +181,7 @@ class Backward : SoftSlic<S> {
     const int channels = this->channels_;
     const CellGrid& grid = this->cells_.grid;
     const R* initial = gradients_of(first_ - 1, group.image);
-    this->start_group(group, this->centers_of(args_.history, num_iter_ - 1, group.image), s);
+    this->start_group(group, s);
     std::int64_t cell_index = group.first_cell;
     this->for_strips(group, s, [&](SoftSlicCell<R>& cell, const Strip& strip) {
       const std::int64_t own = group.first_cell + (cell_index - group.first_cell) % group.num_cells;
@@ -213,7 +226,7 @@ class Backward : SoftSlic<S> {
   int num_iter_;
   int first_;            // the first iteration that gradients go back through
   std::int64_t step_;    // elements of the gradients of one iteration
-  Buffer<R> gradients_;  // [iterations + 1][batch][cells][channels]
+  Buffer<R> gradients_;  // [iterations, one more if the last has gradients][batch][cells][channels]
 };
 
 }  // namespace

@@ -28,7 +28,7 @@ struct SoftSlicCell {
   R* coefficients;           // [channels][candidates], for scores
   R* gradient_coefficients;  // [channels][candidates], for gradients of associations
   R* features;               // [channels][pixels] of a strip
-  R* sums;                   // [candidates][channels + 1][16]
+  R* sums;  // [candidates][channels + 1][16], unless there are gradients of features
 };
 
 /// All in one piece of memory, as a small image is done before many are taken.
@@ -52,8 +52,8 @@ struct SoftSlicScratch {
 
   std::array<SoftSlicCell<R>, CellGroup::kMostCells> cells;
   R* weights;            // [candidates][pixels] associations, and as many of their gradients
-  R* gradient;           // [channels][pixels] of features
   R* totals;             // [candidates][channels + 1]
+  R* gradient;           // [channels][pixels] of features
   R* back_coefficients;  // [2 * candidates][channels], for gradients of features
 
  private:
@@ -67,12 +67,16 @@ struct SoftSlicScratch {
       cells[i].coefficients = take(kSoftCandidates * channels);
       cells[i].gradient_coefficients = take(kSoftCandidates * channels);
       cells[i].features = take(channels * kStripRow);
-      cells[i].sums = take(kSoftCandidates * (channels + 1) * kBlockPixels);
     }
     weights = take(2 * kSoftCandidates * kStripRow);
-    gradient = take(channels * kStripRow);
     totals = take(kSoftCandidates * (channels + 1));
-    back_coefficients = take(2 * kSoftCandidates * channels);
+    // No pass has both sums and gradients of features.
+    const std::int64_t sums = rounded_up(kSoftCandidates * (channels + 1) * kBlockPixels);
+    const std::int64_t gradients = rounded_up(channels * kStripRow);
+    R* const either = take(std::max(num_cells * sums, gradients + 2 * kSoftCandidates * channels));
+    for (std::int64_t i = 0; i < num_cells; ++i) cells[i].sums = either + i * sums;
+    gradient = either;
+    back_coefficients = either + gradients;
   }
 
   Buffer<R> memory;
@@ -147,12 +151,51 @@ class SoftSlic {
     rows_.softmax_rows(weights, s.candidates.count, strip.stride(), strip.size());
   }
 
-  /// Sets the candidates of the cells of a group, and their own centre as the origin.
-  void start_group(const CellGroup& group, const R* centers, SoftSlicScratch<R>& s) const {
+  /// Makes the means of cells the origins of features, and the first part of a history.
+  void find_means(R* history) {
+    means_ = history;
+    for_groups(
+        [&](const CellGroup& group, SoftSlicScratch<R>& s) { find_means(group, history, s); });
+  }
+  /// The same where centres start elsewhere.
+  void find_means() {
+    own_means_ = Buffer<R>(step());
+    find_means(own_means_.data());
+  }
+
+  /// Sums up what pixels have beyond the first one of their cell, which is small.
+  void find_means(const CellGroup& group, R* history, SoftSlicScratch<R>& s) {
+    const CellGrid& grid = cells_.grid;
+    R* means = centers_of(history, 0, group.image);
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      const CellGrid::Box box = grid.box(group.first_cell + i);
+      const S* first =
+          features_ + group.image * image_ + box.begin[1] * grid.shape()[2] + box.begin[2];
+      R* mean = means + (group.first_cell + i) * (channels_ + 1);
+      for (int c = 0; c < channels_; ++c) mean[c] = detail::widen(first[c * grid.num_pixels()]);
+    }
+    start_group(group, s);
+    for_strips(group, s, [&](SoftSlicCell<R>& cell, const Strip& strip) {
+      std::fill_n(s.weights, strip.size(), R{1});
+      std::fill_n(s.weights + strip.size(), strip.stride() - strip.size(), R{0});
+      add_sums(strip, s.weights, 1, cell);
+    });
+    for (std::int64_t i = 0; i < group.num_cells; ++i) {
+      const R* sums = total(s.cells[i], s);
+      R* mean = means + (group.first_cell + i) * (channels_ + 1);
+      for (int c = 0; c < channels_; ++c) mean[c] += sums[c] / sums[channels_];
+      mean[channels_] = 0;
+    }
+  }
+
+  /// Sets the candidates of the cells of a group, and their means as the origins: centres may be
+  /// anywhere, and differences of large numbers would be what is left of small ones.
+  void start_group(const CellGroup& group, SoftSlicScratch<R>& s) const {
+    const R* means = centers_of(means_, 0, group.image);
     for (std::int64_t i = 0; i < group.num_cells; ++i) {
       const std::int64_t cell = group.first_cell + i;
       s.cells[i].candidates = SoftCandidates(cells_.grid, cell);
-      std::copy_n(centers + cell * (channels_ + 1), channels_, s.cells[i].origin);
+      std::copy_n(means + cell * (channels_ + 1), channels_, s.cells[i].origin);
       std::fill_n(s.cells[i].sums, s.cells[i].candidates.count * (channels_ + 1) * kBlockPixels,
                   R{0});
     }
@@ -228,7 +271,9 @@ class SoftSlic {
   std::int64_t num_cells_;
   std::int64_t image_;  // elements of an image
   const S* features_;
-  R scale_;  // of squared distances
+  const R* means_ = nullptr;  // of cells, as a history begins with them
+  Buffer<R> own_means_;       // unless it does
+  R scale_;                   // of squared distances
   RowSums<R> row_sums_;
 };
 
