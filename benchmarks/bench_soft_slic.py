@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import torch
@@ -114,18 +115,26 @@ def bench_overhead(repeats: int) -> None:
 
 
 def bench_memory() -> None:
-    """Print the most memory of forward plus backward, in a new process."""
+    """Print the most memory of forward plus backward, in new processes."""
     print("\nmemory of forward + backward beyond features, their gradient, the association and its")
     for shape, grid, num_iter in CASES:
         arguments = [*map(str, shape), *map(str, grid), str(num_iter)]
-        share = subprocess.run(
-            [sys.executable, __file__, "--measure-memory", *arguments],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
+        shares = [
+            float(
+                subprocess.run(
+                    [sys.executable, __file__, "--measure-memory", *arguments],
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                ).stdout
+            )
+            for _ in range(5)  # the system counts pages in batches of 128 KiB for each processor
+        ]
         size = "x".join(map(str, shape))
-        print(f"  {size}, {num_iter} iterations: {100 * float(share):.1f} % of the features")
+        print(
+            f"  {size}, {num_iter} iterations: {100 * median(shares):.1f} % of the features "
+            f"(from {100 * min(shares):.1f} to {100 * max(shares):.1f})"
+        )
 
 
 def measure_memory(arguments: list[int]) -> None:

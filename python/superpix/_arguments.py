@@ -23,7 +23,17 @@ def array(value: object, name: str) -> NDArray[Any]:
     if not isinstance(value, np.ndarray):
         hint = "" if value is None else f"; numpy.asarray({name}) may make one"
         raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}{hint}")
+    unmasked(value, name)
     return value
+
+
+def unmasked(value: object, name: str) -> None:
+    """Raise if ``value`` has a mask, which would count for nothing."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must not be a masked array, as its mask would not count; "
+            f"{name}.data is without"
+        )
 
 
 def real_array(value: object, name: str) -> NDArray[Any]:

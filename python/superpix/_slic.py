@@ -163,6 +163,10 @@ def slic(
 
 def _with_channels_last(image: object, channel_axis: int | None) -> tuple[NDArray[Any], int]:
     """Return a view [H, W, C] or [D, H, W, C], and the number of spatial dimensions."""
+    if isinstance(image, np.ma.MaskedArray):
+        raise TypeError(
+            "image must not be a masked array: give image.data, and as mask where to segment"
+        )
     pixels = _arguments.real_array(image, "image")
     if pixels.ndim == 2 and channel_axis is not None:
         raise ValueError(

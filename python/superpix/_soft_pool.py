@@ -102,7 +102,8 @@ def soft_unpool(
 
         O_p = sum over i of Q_pi S_i / R_p,  R_p = sum over i of Q_pi
 
-    What the association says of superpixels beyond the grid is left out. Where R_p is 0, so is O_p.
+    What the association says of superpixels beyond the grid is left out. Where R_p is 0, or so
+    small that 1 / R_p overflows, O_p is 0.
 
     Parameters
     ----------

@@ -147,8 +147,9 @@ def soft_slic_backward(
     call = _prepared(features, grid, num_iter, temperature, initial_centers, num_threads)
     outer = _optional(grad_association, "grad_association", call.association_shape, call.values)
     inner = _optional(grad_centers, "grad_centers", call.centers_shape, call.values)
-    if grad_iter is not None and _arguments.bounded(grad_iter, "grad_iter") < 1:
-        raise ValueError(f"grad_iter must be at least 1, or None for all, got {grad_iter}")
+    back = 0 if grad_iter is None else _arguments.bounded(grad_iter, "grad_iter")
+    if grad_iter is not None and back < 1:
+        raise ValueError(f"grad_iter must be at least 1, or None for all, got {back}")
     _, _, history = _forward(call)
     grad_features = np.empty_like(call.values)
     grad_initial = None if call.start is None else np.empty_like(call.start)
@@ -163,7 +164,7 @@ def soft_slic_backward(
         columns=call.grid[1],
         num_iter=call.num_iter,
         temperature=call.temperature,
-        grad_iter=0 if grad_iter is None else grad_iter,
+        grad_iter=back,
         num_threads=call.num_threads,
     )
     return SoftSlicGradients(grad_features, grad_initial)

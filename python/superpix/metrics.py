@@ -27,6 +27,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from superpix import _arguments
+
 __all__ = [
     "achievable_segmentation_accuracy",
     "boundary_precision",
@@ -441,6 +443,7 @@ def _check_option(name: str, value: str, options: Collection[str]) -> None:
 
 
 def _check_label_map(name: str, labels: LabelMap, shape: tuple[int, ...] | None = None) -> LabelMap:
+    _arguments.unmasked(labels, name)
     labels = np.asarray(labels)
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f"{name} must have an integer dtype, got {labels.dtype}")
@@ -463,7 +466,7 @@ def _check_label_maps(
     annotations = (
         {f"ground_truth[{i}]": annotation for i, annotation in enumerate(ground_truth)}
         if several
-        else {"ground_truth": np.asarray(ground_truth)}
+        else {"ground_truth": np.asanyarray(ground_truth)}
     )
     if not annotations:
         raise ValueError("ground_truth must hold at least one annotation, got none")
@@ -473,6 +476,7 @@ def _check_label_maps(
 
 
 def _check_image(image: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    _arguments.unmasked(image, "image")
     image = np.asarray(image)
     if image.dtype.kind not in "buif":
         raise TypeError(f"image must have a real dtype, got {image.dtype}")

@@ -500,6 +500,7 @@ MAP = np.zeros((2, 3), np.int32)
 BAD_MAPS = [
     pytest.param(MAP.astype(float), TypeError, "an integer dtype, got float64", id="float"),
     pytest.param(MAP.astype(bool), TypeError, "an integer dtype, got bool", id="bool"),
+    pytest.param(np.ma.zeros((2, 3), int), TypeError, "not be a masked array", id="masked"),
     pytest.param(np.zeros(3, int), ValueError, r"2-D \[H, W\], got shape \(3,\)", id="1-D"),
     pytest.param(MAP[:0], ValueError, r"not be empty, got shape \(0, 3\)", id="empty"),
     pytest.param(MAP - 1, ValueError, "not be negative, got -1", id="negative"),
@@ -565,6 +566,11 @@ def test_image_of_a_wrong_shape(shape):
 def test_image_of_a_wrong_dtype(dtype):
     with pytest.raises(TypeError, match="image must have a real dtype, got"):
         metrics.explained_variation(MAP, np.zeros((2, 3), dtype))
+
+
+def test_image_with_a_mask():
+    with pytest.raises(TypeError, match="image must not be a masked array"):
+        metrics.explained_variation(MAP, np.ma.zeros((2, 3)))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -160,6 +160,9 @@ def test_segment_of_a_million_pixels_has_an_accurate_mean() -> None:
         ({"num_segments": 2**40}, ValueError, "num_segments"),
         ({"reduce": "median"}, ValueError, "reduce must be one of"),
         ({"reduce": None}, TypeError, "reduce must be a string"),
+        ({"reduce": ["mean"]}, TypeError, "reduce must be a string"),
+        ({"reduce": np.array(["mean", "max"])}, TypeError, "reduce must be a string"),
+        ({"labels": np.ma.zeros((8, 9), int)}, TypeError, "labels must not be a masked array"),
         ({"num_threads": 0}, ValueError, "num_threads"),
     ],
 )

@@ -159,6 +159,8 @@ def test_features_are_left_alone() -> None:
         ({"bins": (32768,) * 3}, ValueError, "bins"),
         ({"reduce": "sum"}, ValueError, "reduce must be 'mean' or 'max', got 'sum'"),
         ({"reduce": None}, TypeError, "reduce"),
+        ({"reduce": ["mean"]}, TypeError, "reduce"),
+        ({"reduce": np.array(["mean", "max"])}, TypeError, "reduce"),
         ({"num_threads": 0}, ValueError, "num_threads"),
     ],
 )

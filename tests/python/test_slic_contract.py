@@ -473,6 +473,15 @@ def test_image_that_is_no_array_is_a_type_error(image: Any) -> None:
         sp.slic(image, channel_axis=None)
 
 
+def test_masks_of_masked_arrays_are_not_dropped() -> None:
+    image = np.zeros((6, 8, 3))
+    with pytest.raises(TypeError, match=r"image must not be a masked array.* as mask where"):
+        sp.slic(np.ma.masked_array(image, image > 0))
+    inside = np.ones((6, 8), bool)
+    with pytest.raises(TypeError, match="mask must not be a masked array"):
+        sp.slic(image, mask=np.ma.masked_array(inside))
+
+
 # --- image: dtype, value range --------------------------------------------------------------------
 
 

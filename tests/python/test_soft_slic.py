@@ -108,6 +108,7 @@ def test_any_strides_are_taken() -> None:
         ({"features": np.zeros((3, 8, 9), np.uint8)}, TypeError, "features must be float32"),
         ({"features": np.zeros((3, 8, 9), np.float16)}, TypeError, "features must be float32"),
         ({"features": np.zeros((8, 9), np.float32)}, ValueError, r"features must be \[C, H, W\]"),
+        ({"features": np.ma.zeros((3, 8, 9))}, TypeError, "features must not be a masked array"),
         ({"grid": 4}, TypeError, "grid"),
         ({"grid": (2, 2, 2)}, TypeError, "grid"),
         ({"grid": (2.5, 2)}, TypeError, "grid"),
@@ -176,6 +177,9 @@ def test_backward_takes_one_image_and_few_iterations() -> None:
     np.testing.assert_array_equal(alone, batch[0])
     whole = sp.soft_slic_backward(x, (2, 3), 3, grad_centers=ones).features
     assert np.abs(whole - alone).max() > 1e-6
+    for same in (1.0, np.int64(1)):  # as for num_iter
+        found = sp.soft_slic_backward(x, (2, 3), 3, grad_centers=ones, grad_iter=same)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(found.features, alone)
     nothing = sp.soft_slic_backward(x, (2, 3), 3).features
     np.testing.assert_array_equal(nothing, 0)
 
@@ -187,6 +191,8 @@ def test_backward_takes_one_image_and_few_iterations() -> None:
         ({"grad_association": np.ones((3, 12, 15))}, ValueError, "grad_association must have"),
         ({"grad_centers": np.ones((3, 6), np.float32)}, TypeError, "grad_centers must be float64"),
         ({"grad_iter": 0}, ValueError, "grad_iter"),
+        ({"grad_iter": 1.5}, TypeError, "grad_iter"),
+        ({"grad_iter": 2**31}, ValueError, "grad_iter"),
     ],
 )
 def test_errors_of_backward(options: dict[str, Any], error: type[Exception], message: str) -> None:

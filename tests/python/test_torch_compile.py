@@ -35,6 +35,18 @@ def test_inductor_gives_what_eager_gives() -> None:
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
+def test_vmap_may_be_inside() -> None:
+    x = torch.randn(3, 1, 3, 20, 25)
+    labels = torch.arange(500).reshape(1, 20, 25) % 20
+
+    def function(x: Any) -> Any:
+        return torch.func.vmap(lambda x: model(x, labels))(x)
+
+    torch.compiler.reset()
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    torch_ops.assert_all_equal(compiled(x), function(x))
+
+
 def test_exported_program_keeps_the_ops() -> None:
     class Module(torch.nn.Module):
         def forward(self, x: Any, labels: Any) -> tuple[Any, ...]:

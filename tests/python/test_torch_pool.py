@@ -253,6 +253,49 @@ def test_large_outputs_own_their_memory(dtype: Any) -> None:
     assert torch.equal(features.grad, expected)
 
 
+def test_large_outputs_can_be_changed_in_place() -> None:
+    labels = torch.arange(1024 * 1024).reshape(1, 1024, 1024) % 2
+    pooled = torch.tensor([2.0, -1.0]).expand(1, 9, 2).clone().requires_grad_()
+    association = torch.zeros(1, 9, 1024, 1024)
+    association[:, 4] = 1
+    for out, expected in (
+        (st.unpool(pooled, labels), [2.0, 0.0]),
+        (st.soft_unpool(pooled, association, (1, 2)), [2.0, 0.0]),
+    ):
+        pooled.grad = None
+        assert out.is_contiguous()
+        assert not out._is_view()
+        changed = out.mul_(2).relu_()
+        assert changed is out
+        changed.sum().backward()
+        found = pooled.grad / 2**19
+        assert torch.equal(found, torch.tensor(expected).expand(1, 9, 2))
+    features = torch.zeros(1, 1, 1024, 1024, requires_grad=True)
+    st.soft_slic(features, (1, 1), 1).association.mul_(2).sum().backward()
+    with torch.inference_mode():
+        out = st.unpool(pooled, labels)
+        assert out.is_inference()
+        assert torch.equal(out.mul_(2)[0, :, 0, :2], 2 * pooled[0])
+
+
+def test_large_outputs_compile_and_vmap() -> None:
+    labels = torch.arange(1024 * 1024).reshape(1, 1024, 1024) % 7
+    pooled = random(3, 1, 3, 7)
+
+    def function(pooled: Any) -> Any:
+        return st.unpool(pooled, labels).mul_(2)
+
+    expected = torch.stack([2 * p[:, :, labels[0]] for p in pooled])
+    assert torch.equal(torch.func.vmap(function)(pooled), expected)
+    torch.compiler.reset()
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    x = pooled.flatten(0, 2)[None].requires_grad_()
+    out = compiled(x)
+    assert torch.equal(out, 2 * x[:, :, labels[0]])
+    out.sum().backward()
+    torch.testing.assert_close(x.grad, 2 * labels.flatten().bincount().expand(1, 9, 7).float())
+
+
 def test_memory_of_large_outputs_is_used_again() -> None:
     labels = torch.zeros(1, 1024, 1024, dtype=torch.int64)
     pooled = torch.ones(1, 25, 1)  # larger than what other tests leave
@@ -328,8 +371,23 @@ def test_layer_is_the_function_and_trains(reduce: str) -> None:
         ({"labels": torch.zeros(3, 4).long()}, ValueError, r"labels must be \[B, H, W\]"),
         ({"labels": torch.full((1, 3, 4), 5)}, ValueError, "labels must be from -1 to 4, got 5"),
         ({"num_segments": 0}, ValueError, "num_segments must be at least 1"),
+        ({"num_segments": 2**31}, ValueError, "num_segments must fit 32 bits"),
         ({"num_segments": 2.0}, TypeError, "num_segments must be an int"),
+        ({"num_segments": np.float64(2)}, TypeError, "num_segments must be an int"),
+        ({"num_segments": True}, TypeError, "num_segments must be an int"),
+        ({"num_segments": np.True_}, TypeError, "num_segments must be an int"),
+        ({"num_segments": "5"}, TypeError, "num_segments must be an int"),
+        ({"num_segments": torch.tensor(5)}, TypeError, "num_segments must be an int"),
+        ({"num_segments": np.array(5)}, TypeError, "num_segments must be an int"),
+        (
+            {"labels": torch.zeros(1, 3, 4, device="meta").long()},
+            ValueError,
+            "labels must be on cpu like features, got meta",
+        ),
         ({"reduce": "median"}, ValueError, "reduce must be one of"),
+        ({"reduce": ["mean"]}, TypeError, "reduce must be a string"),
+        ({"reduce": np.array(["mean", "max"])}, TypeError, "reduce must be a string"),
+        ({"reduce": np.array("mean")}, TypeError, "reduce must be a string"),
     ],
 )
 def test_errors_of_pool(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -350,12 +408,26 @@ def test_errors_of_pool(arguments: dict[str, Any], error: type[Exception], messa
         ({"pooled": torch.zeros(2, 2, 5)}, ValueError, "labels must have as many images"),
         ({"labels": torch.zeros(1, 3, 4)}, TypeError, "labels must be int32 or int64"),
         ({"labels": torch.full((1, 3, 4), -2)}, ValueError, "labels must be from -1 to 4, got -2"),
+        (
+            {"pooled": torch.zeros(1, 2, 5, device="meta")},
+            ValueError,
+            "labels must be on meta like pooled, got cpu",
+        ),
     ],
 )
 def test_errors_of_unpool(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     good = {"pooled": torch.zeros(1, 2, 5), "labels": torch.zeros(1, 3, 4, dtype=torch.int64)}
     with pytest.raises(error, match=message):
         st.unpool(**{**good, **arguments})
+
+
+def test_numpy_integers_are_ints() -> None:
+    x, labels = random(1, 2, 8, 9), labels_of(1, 8, 9)
+    expected = st.pool(x, labels, 7)
+    assert torch.equal(st.pool(x, labels, np.uint8(7)), expected)
+    layer = st.SuperpixelPool(np.int64(7))
+    assert torch.equal(layer(x, labels), expected)
+    assert "num_segments=7," in repr(layer)
 
 
 def test_layer_checks_its_parameters() -> None:

@@ -209,9 +209,47 @@ def test_module_trains(reduce: str) -> None:
         ((torch.zeros(1, 2, 3, 4), ()), ValueError, "bins must be one or more from 1"),
         ((torch.zeros(1, 2, 3, 4), (1, 0)), ValueError, "bins must be one or more from 1"),
         ((torch.zeros(1, 2, 3, 4), (40000,)), ValueError, "bins must be one or more from 1"),
+        ((torch.zeros(1, 2, 3, 4), (np.array(2),)), TypeError, "bins must be a sequence of ints"),
+        ((torch.zeros(1, 2, 3, 4), (torch.tensor(2),)), TypeError, "bins must be a sequence of"),
+        ((torch.zeros(1, 2, 3, 4), "12"), TypeError, "bins must be a sequence of ints"),
         ((torch.zeros(1, 2, 3, 4), (1,), "sum"), ValueError, "reduce must be 'mean' or 'max'"),
+        ((torch.zeros(1, 2, 3, 4), (1,), ["max"]), TypeError, "reduce must be a string"),
+        (
+            (torch.zeros(1, 2, 3, 4), (1,), np.array(["mean", "max"])),
+            TypeError,
+            "reduce must be a string",
+        ),
     ],
 )
 def test_errors(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         st.pyramid_pool(*arguments)
+
+
+def test_numpy_integers_are_ints() -> None:
+    x = random(1, 4, 12, 12)
+    bins = (np.int64(1), np.uint8(3))
+    torch_ops.assert_all_equal(st.pyramid_pool(x, bins), st.pyramid_pool(x, (1, 3)))
+    module = st.PyramidPooling(np.int64(4), bins, np.int32(5)).eval()
+    assert module(x).shape == (1, 14, 12, 12)
+    assert "bins=(1, 3)" in repr(module)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"in_channels": 0}, ValueError, "in_channels must be at least 1"),
+        ({"in_channels": 4.0}, TypeError, "in_channels must be an int"),
+        ({"out_channels": 0}, ValueError, "out_channels must be at least 1"),
+        ({"out_channels": 2.0}, TypeError, "out_channels must be an int"),
+        ({"bins": (1, 0)}, ValueError, "bins must be one or more from 1"),
+        ({"bins": 3}, TypeError, "bins must be a sequence of ints"),
+        ({"reduce": "sum"}, ValueError, "reduce must be 'mean' or 'max'"),
+        ({"reduce": ["max"]}, TypeError, "reduce must be a string"),
+    ],
+)
+def test_module_checks_its_parameters(
+    parameters: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        st.PyramidPooling(**{"in_channels": 4, **parameters})

@@ -211,8 +211,22 @@ def test_autocast_takes_the_wider_dtype() -> None:
         assert out.dtype == torch.float32
     out.square().sum().backward()
     assert layer.weight.grad is not None
-    with pytest.raises(TypeError, match="must be float32, got float64"):
+    with pytest.raises(TypeError, match="values must be float32 like association, got float64"):
         st.soft_pool(image.double(), association, GRID)
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    values, association = arguments(pool, 1, 2, 8, 9)
+    expected = st.soft_pool(values, association, (2, 3), eps=0.5)
+    grid = (np.int64(2), np.uint8(3))
+    for eps in (np.float16(0.5), np.float32(0.5), np.float64(0.5)):
+        assert torch.equal(st.soft_pool(values, association, grid, eps=eps), expected)
+    assert torch.equal(
+        st.soft_pool(values, association, (2, 3), eps=np.int64(1)),
+        st.soft_pool(values, association, (2, 3), eps=1.0),
+    )
+    out = st.soft_unpool(expected, association, tuple(np.array([2, 3])))
+    assert torch.equal(out, st.soft_unpool(expected, association, (2, 3)))
 
 
 GOOD: dict[str, Any] = {
@@ -237,6 +251,22 @@ GOOD: dict[str, Any] = {
         ({"eps": -1.0}, ValueError, "eps must be"),
         ({"eps": float("nan")}, ValueError, "eps must be"),
         ({"eps": "small"}, TypeError, "eps must be a number"),
+        ({"eps": True}, TypeError, "eps must be a number"),
+        ({"eps": np.zeros(())}, TypeError, "eps must be a number"),
+        ({"eps": torch.zeros(())}, TypeError, "eps must be a number"),
+        (
+            {"association": torch.zeros(1, 9, 8, 8, device="meta")},
+            ValueError,
+            "values must be on meta like association, got cpu",
+        ),
+        (
+            {
+                "values": torch.zeros(1, 2, 8, 8, device="meta"),
+                "association": torch.zeros(1, 9, 8, 8, device="meta").double(),
+            },
+            TypeError,
+            "values must be float64 like association, got float32",
+        ),
     ],
 )
 def test_errors_of_soft_pool(changed: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -253,6 +283,14 @@ def test_errors_of_soft_pool(changed: dict[str, Any], error: type[Exception], me
         ({"association": torch.zeros(9, 8, 8)}, ValueError, "association must be"),
         ({"association": torch.zeros(1, 9, 8, 8).half()}, TypeError, "centers must be float16"),
         ({"grid": (2.0, 2)}, TypeError, "grid must be two ints"),
+        ({"grid": (2, True)}, TypeError, "grid must be two ints"),
+        ({"grid": "22"}, TypeError, "grid must be two ints"),
+        ({"grid": torch.tensor([2, 2])}, TypeError, "grid must be two ints"),
+        (
+            {"centers": torch.zeros(1, 2, 4, device="meta")},
+            ValueError,
+            "centers must be on cpu like association, got meta",
+        ),
         ({"normalize": 1}, TypeError, "normalize must be True or False"),
     ],
 )

@@ -175,6 +175,31 @@ def test_under_autocast_the_dtype_of_features_counts() -> None:
     assert layer.weight.grad is not None
 
 
+def test_autocast_takes_the_wider_dtype() -> None:
+    layer = torch.nn.Conv2d(3, 4, 1)
+    start = random(1, 4, 4).requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        features = layer(random(1, 3, 16, 16))
+        assert features.dtype == torch.bfloat16
+        result = st.soft_slic(features, (2, 2), 2, initial_centers=start)
+    expected = st.soft_slic(features.float(), (2, 2), 2, initial_centers=start)
+    torch_ops.assert_all_equal(result, expected)
+    result.association.square().sum().backward()
+    assert layer.weight.grad is not None
+    assert start.grad.dtype == torch.float32
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    x = random(1, 3, 16, 16)
+    expected = st.soft_slic(x, (2, 3), 4, temperature=0.5, grad_iter=2)
+    options = {"temperature": np.float32(0.5), "grad_iter": np.int32(2)}
+    found = st.soft_slic(x, (np.int64(2), np.int64(3)), np.uint8(4), **options)
+    torch_ops.assert_all_equal(found, expected)
+    layer = st.SoftSLIC((np.int64(2), np.int64(3)), np.uint8(4), **options)
+    torch_ops.assert_all_equal(layer(x), expected)
+    assert "grid=(2, 3), num_iter=4, temperature=0.5" in repr(layer)
+
+
 def test_layer_is_the_function_and_trains() -> None:
     torch.manual_seed(0)
     layer = st.SoftSLIC((4, 4), 3, temperature=2.0)
@@ -209,6 +234,8 @@ def test_layer_is_the_function_and_trains() -> None:
         ((torch.zeros(1, 2, 3, 4), (1, 1), 0), ValueError, "num_iter must be at least 1"),
         ((torch.zeros(1, 2, 3, 4), (1, 1), -9), ValueError, "num_iter must be at least 1"),
         ((torch.zeros(1, 2, 3, 4), (1, 1), 2.0), TypeError, "num_iter must be an int"),
+        ((torch.zeros(1, 2, 3, 4), (1, 1), True), TypeError, "num_iter must be an int"),
+        ((torch.zeros(1, 2, 3, 4), (1, 1), 2**31), ValueError, "num_iter must fit 32 bits"),
     ],
 )
 def test_errors(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
@@ -222,7 +249,15 @@ def test_errors(arguments: tuple[Any, ...], error: type[Exception], message: str
         ({"temperature": 0.0}, ValueError, "temperature must be"),
         ({"temperature": float("nan")}, ValueError, "temperature must be"),
         ({"temperature": "warm"}, TypeError, "temperature must be a number"),
+        ({"temperature": torch.ones(())}, TypeError, "temperature must be a number"),
         ({"grad_iter": 0}, ValueError, "grad_iter must be at least 1"),
+        ({"grad_iter": 2.0}, TypeError, "grad_iter must be an int"),
+        ({"grad_iter": 2**31}, ValueError, "grad_iter must fit 32 bits"),
+        (
+            {"initial_centers": torch.zeros(1, 2, 4, device="meta")},
+            ValueError,
+            "initial_centers must be on cpu like features, got meta",
+        ),
         ({"initial_centers": torch.zeros(1, 2, 5)}, ValueError, "initial_centers must be"),
         ({"initial_centers": torch.zeros(2, 4)}, ValueError, "initial_centers must be"),
         (
@@ -235,3 +270,26 @@ def test_errors(arguments: tuple[Any, ...], error: type[Exception], message: str
 def test_errors_of_options(options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         st.soft_slic(torch.zeros(1, 2, 8, 8), (2, 2), **options)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"grid": 5}, TypeError, r"grid must be \(rows, columns\)"),
+        ({"grid": (2.0, 2)}, TypeError, "grid must be two ints"),
+        ({"grid": (2, 0)}, ValueError, "grid must have at least 1 row and 1 column"),
+        ({"num_iter": 0}, ValueError, "num_iter must be at least 1"),
+        ({"num_iter": 2.0}, TypeError, "num_iter must be an int"),
+        ({"temperature": "warm"}, TypeError, "temperature must be a number"),
+        ({"temperature": 0}, ValueError, "temperature must be finite and greater than 0"),
+        ({"temperature": float("inf")}, ValueError, "temperature must be finite and greater"),
+        ({"temperature": float("nan")}, ValueError, "temperature must be finite and greater"),
+        ({"grad_iter": 0}, ValueError, "grad_iter must be at least 1"),
+        ({"grad_iter": 2**31}, ValueError, "grad_iter must fit 32 bits"),
+    ],
+)
+def test_layer_checks_its_parameters(
+    parameters: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        st.SoftSLIC(**{"grid": (2, 2), **parameters})

@@ -100,7 +100,7 @@ def assert_vmaps(function: Function, *tensors: Tensor) -> None:
 
 
 def assert_takes_any_strides(function: Function, *tensors: Tensor) -> None:
-    """Compare transposed and, for images, channels_last inputs with contiguous ones."""
+    """Compare transposed, channels_last (images) and expanded inputs with contiguous ones."""
     expected = outputs_and_gradients(function, tensors)
     transposed = [t.transpose(-1, -2).contiguous().transpose(-1, -2) for t in tensors]
     assert not all(t.is_contiguous() for t in transposed)
@@ -109,7 +109,8 @@ def assert_takes_any_strides(function: Function, *tensors: Tensor) -> None:
         t.contiguous(memory_format=torch.channels_last) if t.dim() == 4 else t for t in tensors
     ]
     assert_all_equal(outputs_and_gradients(function, channels_last), expected)
-    expanded = [t.detach()[..., None].expand(*t.shape, 2)[..., 0] for t in tensors]
+    expanded = [t[..., :1].expand(t.shape) for t in tensors]
+    expected = outputs_and_gradients(function, [t.contiguous() for t in expanded])
     assert_all_equal(outputs_and_gradients(function, expanded), expected)
 
 
@@ -129,11 +130,20 @@ def assert_repeats_bit_for_bit(function: Function, *tensors: Tensor) -> None:
 
 
 def assert_batch_position_does_not_matter(function: Function, *tensors: Tensor) -> None:
-    """Compare each image of a batch with itself alone."""
-    outputs = outputs_of(function, tensors)
-    for i in range(len(tensors[0])):
-        alone = outputs_of(function, [t[i : i + 1] for t in tensors])
-        assert_all_equal(alone, [o[i : i + 1] for o in outputs])
+    """Compare each image of a batch with itself alone: outputs and gradients."""
+    size = len(tensors[0])
+
+    def by_image(*batch: Tensor) -> list[Tensor]:
+        outputs = outputs_of(function, batch)
+        return [output[i : i + 1] for i in range(size) for output in outputs]
+
+    found = outputs_and_gradients(by_image, tensors)
+    gradients = [found.pop() for t in tensors if t.is_floating_point()][::-1]
+    outputs = len(found) // size
+    for i in range(size):
+        alone = outputs_and_gradients(function, [t[i : i + 1] for t in tensors])
+        of_image = found[i * outputs : (i + 1) * outputs] + [g[i : i + 1] for g in gradients]
+        assert_all_equal(alone, of_image)
 
 
 def assert_forward_mode_is_refused(function: Function, *tensors: Tensor) -> None:

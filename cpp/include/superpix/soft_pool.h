@@ -80,7 +80,7 @@ void soft_unpool(const ArrayView& centers, const ArrayView& association, const A
 /// The gradient of soft_unpool(), G being that of O:
 ///     dL/dS_i  = sum over p of Q_pi G_p / R_p,
 ///     dL/dQ_pi = G_p . (S_i - O_p) / R_p, or G_p . S_i without `normalize`;
-/// 0 for candidates that do not exist and where R_p is 0.
+/// 0 for candidates that do not exist and where O_p is 0 for want of R_p.
 ///
 /// @param[in]  centers, association  as in soft_unpool().
 /// @param[in]  grad_out              [B,D,H,W], dtype of centers: G.

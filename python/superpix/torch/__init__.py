@@ -3,7 +3,9 @@
 Every op takes tensors of float16, bfloat16, float32 or float64 with any strides; what is not
 contiguous is copied. It computes in float32, or float64 for that, with as many threads as
 `torch.get_num_threads` says, and no bit of a result depends on these. First derivatives are kernels
-of their own; higher ones go through plain PyTorch, right but slow.
+of their own; higher ones go through plain PyTorch, right but slow. Inside torch.compile,
+`torch.func.vmap` of these ops works, `torch.func.grad` of them does not: PyTorch does not trace the
+gradients of custom ops there.
 
 On the CPU, results of 32 MiB and more lie in memory that is kept for the next one of the size, up
 to 256 MiB, which the system (Linux) takes back when it runs short: PyTorch would ask the system for

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from superpix import _core
+from superpix import _arguments, _core
 
 _LIBRARY = torch.library.Library("superpix", "DEF")
 
@@ -111,15 +113,16 @@ def optional_view(tensor: Tensor | None) -> View | None:
 
 
 def in_kept_memory(output: Tensor) -> Tensor:
-    """Return an output that nothing was written to yet, with other memory if it is large.
+    """Return a contiguous output that nothing was written to yet, with other memory if it is large.
 
     Large outputs lie in memory that the core keeps for the next one of the size: PyTorch would hand
     it back to the system, and new pages cost several times what is done with them here.
     """
     if output.nbytes < _LARGE:
         return output
-    memory = _core.Memory(output.nbytes)
-    return torch.frombuffer(memory, dtype=output.dtype).view(output.shape)
+    memory = torch.frombuffer(_core.Memory(output.nbytes), dtype=output.dtype)
+    # A view of this tensor would not do: autograd lets nothing change it in place.
+    return output.set_(memory.untyped_storage(), 0, output.shape, output.stride())
 
 
 def contiguous(tensor: Tensor | None) -> Tensor | None:
@@ -137,33 +140,80 @@ def check_floating(tensor: object, name: str, ndim: int, layout: str) -> None:
         raise ValueError(f"{name} must be {layout}, got shape {list(tensor.shape)}")
 
 
-def check_grid(grid: tuple[int, int], height: int, width: int) -> tuple[int, int]:
+def check_device(tensor: Tensor, name: str, other: Tensor, other_name: str) -> None:
+    """Raise unless two tensors are on the same device."""
+    if tensor.device != other.device:
+        raise ValueError(f"{name} must be on {other.device} like {other_name}, got {tensor.device}")
+
+
+def alike(tensor: Tensor, name: str, other: Tensor, other_name: str) -> tuple[Tensor, Tensor]:
+    """Return two tensors if their devices and dtypes are the same.
+
+    Under autocast, both get the wider dtype, as for PyTorch's ops of several tensors.
+    """
+    check_device(tensor, name, other, other_name)
+    if tensor.dtype == other.dtype:
+        return tensor, other
+    device = tensor.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        dtype = torch.promote_types(tensor.dtype, other.dtype)
+        return tensor.to(dtype), other.to(dtype)
+    wanted, found = _DTYPE_NAMES[other.dtype], _DTYPE_NAMES[tensor.dtype]
+    raise TypeError(f"{name} must be {wanted} like {other_name}, got {found}")
+
+
+def check_grid(grid: object, height: int, width: int) -> tuple[int, int]:
     """Return (rows, columns) if superpixels of as many fit the image."""
-    try:
-        rows, columns = grid
-    except (TypeError, ValueError):
-        raise TypeError(f"grid must be (rows, columns), got {grid!r}") from None
-    if not isinstance(rows, int | torch.SymInt) or not isinstance(columns, int | torch.SymInt):
-        raise TypeError(f"grid must be two ints, got {grid!r}")
+    rows, columns = sides(grid)
     if not (1 <= rows <= height and 1 <= columns <= width):
         raise ValueError(
-            f"grid must have from 1 to {height} rows and from 1 to {width} columns, got {grid}"
+            f"grid must have from 1 to {height} rows and from 1 to {width} columns, "
+            f"got {(rows, columns)}"
         )
     return rows, columns
 
 
-def check_positive(value: object, name: str) -> None:
-    """Raise unless ``value`` is an int of at least 1."""
-    if not isinstance(value, int | torch.SymInt) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+def sides(grid: Any) -> tuple[int, int]:
+    """Return (rows, columns)."""
+    try:
+        rows, columns = grid
+    except (TypeError, ValueError):
+        raise TypeError(f"grid must be (rows, columns), got {_arguments.shown(grid)}") from None
+    return integer(rows, "grid", "two ints"), integer(columns, "grid", "two ints")
 
 
-def check_number(value: object, name: str) -> None:
-    """Raise unless ``value`` is an int or a float."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+def integer(value: Any, name: str, kind: str = "an int") -> int:
+    """Return ``value`` as an int, or as it is if `torch` traces it; NumPy integers pass."""
+    if type(value) is int or isinstance(value, torch.SymInt):
+        return value  # type: ignore[return-value]  # a SymInt passes for an int
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {kind}, got {_arguments.shown(value)}")
+    return operator.index(value)
+
+
+def positive(value: object, name: str) -> int:
+    """Return ``value`` like `integer` if it is at least 1 and the core's 32 bits can hold it."""
+    n = integer(value, name)
+    if n < 1:
+        raise ValueError(f"{name} must be at least 1, got {n}")
+    if n >= 2**31:
+        raise ValueError(f"{name} must fit 32 bits, got {n}")
+    return n
+
+
+def number(value: Any, name: str) -> float:
+    """Return ``value`` as a float, or as it is if `torch` traces it; NumPy numbers pass."""
+    if type(value) is float or isinstance(value, torch.SymFloat):
+        return value  # type: ignore[return-value]  # a SymFloat passes for a float
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {_arguments.shown(value)}")
+    return float(value)
+
+
+def check_string(value: object, name: str) -> None:
+    """Raise unless ``value`` is a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {_arguments.shown(value)}")
 
 
 def _no_cuda(name: str) -> Callable[..., Any]:

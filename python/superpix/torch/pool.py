@@ -65,7 +65,8 @@ def pool(features: Tensor, labels: Tensor, num_segments: int, reduce: str = "mea
     """
     _library.check_floating(features, "features", 4, "[B, C, H, W]")
     _check_labels(labels)
-    _library.check_positive(num_segments, "num_segments")
+    _library.check_device(labels, "labels", features, "features")
+    num_segments = _library.positive(num_segments, "num_segments")
     _check_reduce(reduce)
     outputs: tuple[Tensor, Tensor] = _call_pool(features, labels, num_segments, reduce)
     return outputs[0]
@@ -103,6 +104,7 @@ def unpool(pooled: Tensor, labels: Tensor) -> Tensor:
     """
     _library.check_floating(pooled, "pooled", 3, "[B, C, K]")
     _check_labels(labels)
+    _library.check_device(labels, "labels", pooled, "pooled")
     out: Tensor = _call_unpool(pooled, labels)
     return out
 
@@ -115,9 +117,8 @@ class SuperpixelPool(nn.Module):
 
     def __init__(self, num_segments: int, reduce: str = "mean") -> None:
         super().__init__()
-        _library.check_positive(num_segments, "num_segments")
+        self.num_segments = _library.positive(num_segments, "num_segments")
         _check_reduce(reduce)
-        self.num_segments = num_segments
         self.reduce = reduce
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
@@ -139,6 +140,7 @@ def _check_labels(labels: object) -> None:
 
 
 def _check_reduce(reduce: object) -> None:
+    _library.check_string(reduce, "reduce")
     if reduce not in _REDUCTIONS:
         raise ValueError(f"reduce must be one of {_REDUCTIONS}, got {reduce!r}")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from superpix import _core
+from superpix import _arguments, _core
 from superpix.torch import _library
 
 _MOST_BINS = 32768
@@ -114,10 +114,12 @@ class PyramidPooling(nn.Module):
         reduce: str = "mean",
     ) -> None:
         super().__init__()
+        in_channels = _library.positive(in_channels, "in_channels")
         self.bins = _checked_bins(bins)
         self.reduce = _checked_reduce(reduce)
         if out_channels is None:
             out_channels = max(1, in_channels // len(self.bins))
+        out_channels = _library.positive(out_channels, "out_channels")
         self.levels = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(in_channels, out_channels, 1, bias=False),
@@ -142,14 +144,17 @@ class PyramidPooling(nn.Module):
 
 
 def _checked_bins(bins: Sequence[int]) -> tuple[int, ...]:
-    if not isinstance(bins, Sequence) or not all(type(b) is int for b in bins):
-        raise TypeError(f"bins must be a sequence of ints, got {bins!r}")
-    if not bins or not all(1 <= b <= _MOST_BINS for b in bins):
-        raise ValueError(f"bins must be one or more from 1 to {_MOST_BINS}, got {bins!r}")
-    return tuple(bins)
+    kind = "a sequence of ints"
+    if not isinstance(bins, Sequence):
+        raise TypeError(f"bins must be {kind}, got {_arguments.shown(bins)}")
+    sides = tuple(_library.integer(b, "bins", kind) for b in bins)
+    if not sides or not all(1 <= b <= _MOST_BINS for b in sides):
+        raise ValueError(f"bins must be one or more from 1 to {_MOST_BINS}, got {sides}")
+    return sides
 
 
 def _checked_reduce(reduce: str) -> str:
+    _library.check_string(reduce, "reduce")
     if reduce not in ("mean", "max"):
         raise ValueError(f"reduce must be 'mean' or 'max', got {reduce!r}")
     return reduce

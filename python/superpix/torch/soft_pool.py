@@ -65,8 +65,8 @@ def soft_pool(
     _library.check_floating(values, "values", 4, "[B, D, H, W]")
     _library.check_floating(association, "association", 4, "[B, 9, H, W]")
     rows, columns = _library.check_grid(grid, *values.shape[2:])
-    _library.check_number(eps, "eps")
-    values, association = _alike(values, association)
+    eps = _library.number(eps, "eps")
+    values, association = _library.alike(values, "values", association, "association")
     pooled: Tensor = _pool(values, association, rows, columns, eps)[0]
     return pooled
 
@@ -81,7 +81,7 @@ def soft_unpool(
         O_p = sum over i of Q_pi S_i / R_p,  R_p = sum over i of Q_pi
 
     What the association says of superpixels beyond the grid is left out, and has no gradient. Where
-    R_p is 0, O_p is 0 and has none.
+    R_p is 0, or so small that 1 / R_p overflows, O_p is 0 and has none.
 
     Parameters
     ----------
@@ -129,17 +129,9 @@ def soft_unpool(
     rows, columns = _library.check_grid(grid, *association.shape[2:])
     if not isinstance(normalize, bool):
         raise TypeError(f"normalize must be True or False, got {normalize!r}")
-    centers, association = _alike(centers, association)
+    centers, association = _library.alike(centers, "centers", association, "association")
     out: Tensor = _unpool(centers, association, rows, columns, normalize)
     return out
-
-
-def _alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in the wider dtype under autocast, as PyTorch's ops of several tensors do."""
-    if first.dtype != second.dtype and torch.is_autocast_enabled(first.device.type):
-        dtype = torch.promote_types(first.dtype, second.dtype)
-        return first.to(dtype), second.to(dtype)
-    return first, second
 
 
 def _empty_like(tensor: Tensor, wanted: bool) -> Tensor:

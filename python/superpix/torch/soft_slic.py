@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -52,7 +53,8 @@ def soft_slic(
     temperature : float, optional
         Squared distances are divided by it; greater than 0.
     initial_centers : Tensor, [B, C, K], optional
-        dtype of ``features``. By default the means of the cells. Differentiable.
+        dtype of ``features``; under autocast, where they differ, the wider dtype is taken for both.
+        By default the means of the cells. Differentiable.
     grad_iter : int, optional
         How many iterations, from the last on, gradients go back through; by default all, and the
         means that they start from.
@@ -90,14 +92,14 @@ def soft_slic(
     """
     _library.check_floating(features, "features", 4, "[B, C, H, W]")
     rows, columns = _library.check_grid(grid, *features.shape[2:])
-    _library.check_positive(num_iter, "num_iter")
-    _library.check_number(temperature, "temperature")
-    if grad_iter is None:
-        grad_iter = 0
-    else:
-        _library.check_positive(grad_iter, "grad_iter")
+    num_iter = _library.positive(num_iter, "num_iter")
+    temperature = _library.number(temperature, "temperature")
+    grad_iter = 0 if grad_iter is None else _library.positive(grad_iter, "grad_iter")
     if initial_centers is not None:
         _library.check_floating(initial_centers, "initial_centers", 3, "[B, C, K]")
+        initial_centers, features = _library.alike(
+            initial_centers, "initial_centers", features, "features"
+        )
     association, centers, _ = _call(
         features, initial_centers, rows, columns, num_iter, temperature, grad_iter
     )
@@ -119,10 +121,17 @@ class SoftSLIC(nn.Module):
         grad_iter: int | None = None,
     ) -> None:
         super().__init__()
-        self.grid = grid
-        self.num_iter = num_iter
-        self.temperature = temperature
-        self.grad_iter = grad_iter
+        rows, columns = _library.sides(grid)
+        if rows < 1 or columns < 1:
+            raise ValueError(f"grid must have at least 1 row and 1 column, got {(rows, columns)}")
+        self.grid = rows, columns
+        self.num_iter = _library.positive(num_iter, "num_iter")
+        self.temperature = _library.number(temperature, "temperature")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(
+                f"temperature must be finite and greater than 0, got {self.temperature}"
+            )
+        self.grad_iter = None if grad_iter is None else _library.positive(grad_iter, "grad_iter")
 
     def forward(self, features: Tensor, initial_centers: Tensor | None = None) -> SoftSlicResult:
         """Return association and centers."""
