@@ -10,8 +10,9 @@ namespace superpix {
 void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab, const Context& context) {
   constexpr const char* kOp = "rgb_to_lab";
   detail::check_cpu(context, kOp);
-  detail::check(rgb.ndim >= 1 && rgb.ndim <= 4 && rgb.shape[rgb.ndim - 1] == 3, kOp,
-                "image must be [..., 3] with at most 4 dimensions, got " + rgb.shape_string());
+  detail::check(rgb.ndim >= 1 && rgb.ndim <= 4 && rgb.shape[rgb.ndim - 1] == 3, kOp, [&] {
+    return "image must be [..., 3] with at most 4 dimensions, got " + rgb.shape_string();
+  });
   switch (rgb.dtype) {
     case DType::kUInt8:
     case DType::kUInt16:
@@ -26,9 +27,10 @@ void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab, const Context& conte
   }
   detail::check_data(rgb, kOp, "image");
   detail::check_output(lab, DType::kFloat32, kOp, "lab");
-  detail::check(
-      lab.ndim == rgb.ndim && lab.shape == rgb.shape, kOp,
-      "lab must have the shape of image, " + rgb.shape_string() + ", got " + lab.shape_string());
+  detail::check(lab.ndim == rgb.ndim && lab.shape == rgb.shape, kOp, [&] {
+    return "lab must have the shape of image, " + rgb.shape_string() + ", got " +
+           lab.shape_string();
+  });
   const int num_threads = detail::resolve_threads(context.num_threads);
   cpu::rgb_to_lab(rgb, static_cast<float*>(lab.data), num_threads);
 }

@@ -62,23 +62,26 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
     throw InvalidType(std::string(kOp) + ": labels must be integers, got " + name(labels.dtype));
   }
   detail::check(labels.ndim == 2 || labels.ndim == 3, kOp,
-                "labels must be [H, W] or [D, H, W], got " + labels.shape_string());
+                [&] { return "labels must be [H, W] or [D, H, W], got " + labels.shape_string(); });
   detail::check(labels.size() <= kMaxPixels, kOp, "labels must have at most 2^31 - 1 elements");
   detail::check_data(labels, kOp, "labels");
-  detail::check(params.min_size >= 0, kOp,
-                "min_size must be at least 0, got " + std::to_string(params.min_size));
-  detail::check(
-      params.max_size >= 0, kOp,
-      "max_size must be at least 1, or 0 for no limit, got " + std::to_string(params.max_size));
+  detail::check(params.min_size >= 0, kOp, [&] {
+    return "min_size must be at least 0, got " + std::to_string(params.min_size);
+  });
+  detail::check(params.max_size >= 0, kOp, [&] {
+    return "max_size must be at least 1, or 0 for no limit, got " + std::to_string(params.max_size);
+  });
   detail::check(params.start_label > std::numeric_limits<std::int32_t>::min() &&
                     params.start_label <= kMaxPixels - labels.size(),
-                kOp,
-                "start_label must leave room for the labels in int32, got " +
-                    std::to_string(params.start_label));
+                kOp, [&] {
+                  return "start_label must leave room for the labels in int32, got " +
+                         std::to_string(params.start_label);
+                });
   detail::check_output(output, DType::kInt32, kOp, "output");
-  detail::check(output.ndim == labels.ndim && output.shape == labels.shape, kOp,
-                "output must have the shape of labels, " + labels.shape_string() + ", got " +
-                    output.shape_string());
+  detail::check(output.ndim == labels.ndim && output.shape == labels.shape, kOp, [&] {
+    return "output must have the shape of labels, " + labels.shape_string() + ", got " +
+           output.shape_string();
+  });
   const bool plane = labels.ndim == 2;
   const cpu::Extent shape{plane ? 1 : labels.shape[0], labels.shape[labels.ndim - 2],
                           labels.shape[labels.ndim - 1]};
@@ -88,9 +91,10 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
     for (int axis = 0; matches && axis < labels.ndim; ++axis) {
       matches = image->shape[axis] == labels.shape[axis];
     }
-    detail::check(matches, kOp,
-                  "image must have the shape of labels and channels, got " + image->shape_string() +
-                      " for labels " + labels.shape_string());
+    detail::check(matches, kOp, [&] {
+      return "image must have the shape of labels and channels, got " + image->shape_string() +
+             " for labels " + labels.shape_string();
+    });
     float low = 0.0F;
     float high = 0.0F;
     const bool finite = image->size() == 0 ||

@@ -54,19 +54,23 @@ void check_labels_array(const Arrays& a, bool same_size) {
     throw InvalidType(std::string(op) + ": labels must be int32 or int64, got " +
                       name(labels.dtype));
   }
-  check(labels.ndim == 3, op, "labels must be [B, H, W], got " + labels.shape_string());
+  check(labels.ndim == 3, op,
+        [&] { return "labels must be [B, H, W], got " + labels.shape_string(); });
   detail::check_output(labels, labels.dtype, op, "labels");
   const std::int64_t height = a.features.shape[2];
   const std::int64_t width = a.features.shape[3];
-  const std::string found = ", got " + labels.shape_string() + " for " + a.features_name + " " +
-                            a.features.shape_string();
-  check(labels.shape[0] == a.batch(), op, "labels must have as many images" + found);
+  const auto found = [&] {
+    return ", got " + labels.shape_string() + " for " + a.features_name + " " +
+           a.features.shape_string();
+  };
+  check(labels.shape[0] == a.batch(), op,
+        [&] { return "labels must have as many images" + found(); });
   if (same_size) {
     check(labels.shape[1] == height && labels.shape[2] == width, op,
-          "labels must have the same height and width" + found);
+          [&] { return "labels must have the same height and width" + found(); });
   } else {
     check(labels.shape[1] >= height && labels.shape[2] >= width, op,
-          "labels must be at least as high and wide" + found);
+          [&] { return "labels must be at least as high and wide" + found(); });
   }
   check(is_image_size(labels.shape[1], labels.shape[2]), op,
         "labels must have at most 2^31 - 1 pixels an image");
@@ -74,27 +78,31 @@ void check_labels_array(const Arrays& a, bool same_size) {
 
 void check_arrays(const Arrays& a, bool same_size) {
   const char* op = a.op;
-  const std::string features_name = a.features_name;
-  const std::string pooled_name = a.pooled_name;
   if (!detail::is_floating(a.features.dtype)) {
-    throw InvalidType(std::string(op) + ": " + features_name +
+    throw InvalidType(std::string(op) + ": " + std::string(a.features_name) +
                       " must be float16, bfloat16, float32 or float64, got " +
                       name(a.features.dtype));
   }
-  check(a.features.ndim == 4, op,
-        features_name + " must be [B, C, H, W], got " + a.features.shape_string());
+  check(a.features.ndim == 4, op, [&] {
+    return std::string(a.features_name) + " must be [B, C, H, W], got " + a.features.shape_string();
+  });
   detail::check_output(a.features, a.features.dtype, op, a.features_name);
-  check(a.features.shape[2] >= 1 && a.features.shape[3] >= 1, op,
-        features_name + " must have pixels, got " + a.features.shape_string());
-  check(is_image_size(a.features.shape[2], a.features.shape[3]), op,
-        features_name + " must have at most 2^31 - 1 pixels an image");
+  check(a.features.shape[2] >= 1 && a.features.shape[3] >= 1, op, [&] {
+    return std::string(a.features_name) + " must have pixels, got " + a.features.shape_string();
+  });
+  check(is_image_size(a.features.shape[2], a.features.shape[3]), op, [&] {
+    return std::string(a.features_name) + " must have at most 2^31 - 1 pixels an image";
+  });
   detail::check_output(a.pooled, a.features.dtype, op, a.pooled_name);
   check(a.pooled.ndim == 3 && a.pooled.shape[0] == a.batch() && a.pooled.shape[1] == a.channels(),
-        op,
-        pooled_name + " must be [" + std::to_string(a.batch()) + ", " +
-            std::to_string(a.channels()) + ", K], got " + a.pooled.shape_string());
-  check(a.segments() >= 1 && a.segments() < kMostPixels, op,
-        pooled_name + " must have from 1 to 2^31 - 2 segments, got " + a.pooled.shape_string());
+        op, [&] {
+          return std::string(a.pooled_name) + " must be [" + std::to_string(a.batch()) + ", " +
+                 std::to_string(a.channels()) + ", K], got " + a.pooled.shape_string();
+        });
+  check(a.segments() >= 1 && a.segments() < kMostPixels, op, [&] {
+    return std::string(a.pooled_name) + " must have from 1 to 2^31 - 2 segments, got " +
+           a.pooled.shape_string();
+  });
   check_labels_array(a, same_size);
 }
 
@@ -111,8 +119,9 @@ std::int32_t* check_saved(const Arrays& a, const ArrayView* saved, Reduce reduce
   if (saved == nullptr || reduce == Reduce::kSum) return nullptr;
   detail::check_output(*saved, DType::kInt32, a.op, "saved");
   const ArrayView expected = pool_saved_layout(a.batch(), a.channels(), a.segments(), reduce);
-  check(saved->ndim == expected.ndim && saved->shape == expected.shape, a.op,
-        "saved must be " + expected.shape_string() + ", got " + saved->shape_string());
+  check(saved->ndim == expected.ndim && saved->shape == expected.shape, a.op, [&] {
+    return "saved must be " + expected.shape_string() + ", got " + saved->shape_string();
+  });
   return static_cast<std::int32_t*>(saved->data);
 }
 

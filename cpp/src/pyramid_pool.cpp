@@ -25,7 +25,7 @@ std::int64_t count_windows(const char* op, const std::vector<std::int64_t>& bins
   std::int64_t windows = 0;
   for (const std::int64_t b : bins) {
     check(b >= 1 && b <= kMostBins, op,
-          "bins must be from 1 to 32768 each, got " + std::to_string(b));
+          [&] { return "bins must be from 1 to 32768 each, got " + std::to_string(b); });
     windows += b * b;
     check(windows <= std::numeric_limits<std::int32_t>::max(), op,
           "bins must have fewer than 2^31 windows in all");
@@ -36,19 +36,23 @@ std::int64_t count_windows(const char* op, const std::vector<std::int64_t>& bins
 void check_shape(const ArrayView& view, const char* op, const char* argument,
                  std::initializer_list<std::int64_t> expected) {
   const ArrayView wanted = ArrayView::contiguous(nullptr, view.dtype, expected);
-  check(
-      view.ndim == wanted.ndim && view.shape == wanted.shape, op,
-      std::string(argument) + " must be " + wanted.shape_string() + ", got " + view.shape_string());
+  check(view.ndim == wanted.ndim && view.shape == wanted.shape, op, [&] {
+    return std::string(argument) + " must be " + wanted.shape_string() + ", got " +
+           view.shape_string();
+  });
 }
 
 void check_features(const ArrayView& features, const char* op, const char* argument) {
-  check(features.ndim == 4, op,
-        std::string(argument) + " must be [B, C, H, W], got " + features.shape_string());
-  check(features.shape[2] >= 1 && features.shape[3] >= 1, op,
-        std::string(argument) + " must have pixels, got " + features.shape_string());
-  check(features.shape[2] <= kMostPixels / features.shape[3], op,
-        std::string(argument) + " must have at most 2^31 - 1 pixels a plane, got " +
-            features.shape_string());
+  check(features.ndim == 4, op, [&] {
+    return std::string(argument) + " must be [B, C, H, W], got " + features.shape_string();
+  });
+  check(features.shape[2] >= 1 && features.shape[3] >= 1, op, [&] {
+    return std::string(argument) + " must have pixels, got " + features.shape_string();
+  });
+  check(features.shape[2] <= kMostPixels / features.shape[3], op, [&] {
+    return std::string(argument) + " must have at most 2^31 - 1 pixels a plane, got " +
+           features.shape_string();
+  });
 }
 
 void check_floating(const ArrayView& view, const char* op, const char* argument) {

@@ -31,33 +31,36 @@ void check_params(const SlicParams& p) {
   using detail::check;
   const auto number = [](double x) { return std::to_string(x); };
   check(p.num_segments >= 1, kOp,
-        "n_segments must be at least 1, got " + std::to_string(p.num_segments));
-  check(p.compactness > 0 && std::isfinite(p.compactness), kOp,
-        "compactness must be finite and greater than 0, got " + number(p.compactness));
+        [&] { return "n_segments must be at least 1, got " + std::to_string(p.num_segments); });
+  check(p.compactness > 0 && std::isfinite(p.compactness), kOp, [&] {
+    return "compactness must be finite and greater than 0, got " + number(p.compactness);
+  });
   check(p.max_num_iter >= 0, kOp,
-        "max_num_iter must be at least 0, got " + std::to_string(p.max_num_iter));
+        [&] { return "max_num_iter must be at least 0, got " + std::to_string(p.max_num_iter); });
   for (int axis = 0; axis < 3; ++axis) {
     check(p.sigma[axis] >= 0 && std::isfinite(p.sigma[axis]), kOp,
-          "sigma must be finite and at least 0, got " + number(p.sigma[axis]));
-    check(p.spacing[axis] > 0 && std::isfinite(p.spacing[axis]), kOp,
-          "spacing must be finite and greater than 0, got " + number(p.spacing[axis]));
+          [&] { return "sigma must be finite and at least 0, got " + number(p.sigma[axis]); });
+    check(p.spacing[axis] > 0 && std::isfinite(p.spacing[axis]), kOp, [&] {
+      return "spacing must be finite and greater than 0, got " + number(p.spacing[axis]);
+    });
     // Their products and squares are to be finite, too.
     check(p.spacing[axis] >= 1e-30 && p.spacing[axis] <= 1e30, kOp,
           "spacing must be between 1e-30 and 1e30");
   }
   check(p.min_size_factor >= 0, kOp,
-        "min_size_factor must be at least 0, got " + number(p.min_size_factor));
+        [&] { return "min_size_factor must be at least 0, got " + number(p.min_size_factor); });
   check(p.max_size_factor > 0, kOp,
-        "max_size_factor must be greater than 0, got " + number(p.max_size_factor));
+        [&] { return "max_size_factor must be greater than 0, got " + number(p.max_size_factor); });
   check(p.start_label == 0 || p.start_label == 1, kOp,
-        "start_label should be 0 or 1, got " + std::to_string(p.start_label));
+        [&] { return "start_label should be 0 or 1, got " + std::to_string(p.start_label); });
   check(p.refine_iter >= 0, kOp,
-        "refine_iter must be at least 0, got " + std::to_string(p.refine_iter));
+        [&] { return "refine_iter must be at least 0, got " + std::to_string(p.refine_iter); });
   if (p.value_range) {
     const auto [low, high] = *p.value_range;
-    check(low < high && std::isfinite(low) && std::isfinite(high), kOp,
-          "value_range must be finite and ascending, got (" + number(low) + ", " + number(high) +
-              ")");
+    check(low < high && std::isfinite(low) && std::isfinite(high), kOp, [&] {
+      return "value_range must be finite and ascending, got (" + number(low) + ", " + number(high) +
+             ")";
+    });
   }
 }
 
@@ -68,8 +71,9 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView
   using detail::check;
   detail::check_cpu(context, kOp);
   check(image.ndim == 3 || image.ndim == 4, kOp,
-        "image must be [H, W, C] or [D, H, W, C], got " + image.shape_string());
-  check(image.size() > 0, kOp, "image must not be empty, got " + image.shape_string());
+        [&] { return "image must be [H, W, C] or [D, H, W, C], got " + image.shape_string(); });
+  check(image.size() > 0, kOp,
+        [&] { return "image must not be empty, got " + image.shape_string(); });
   detail::check_data(image, kOp, "image");
   const int dims = image.ndim - 1;
   const auto same_shape = [&](const ArrayView& other) {
@@ -82,23 +86,26 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView
   check(pixels <= std::numeric_limits<std::int32_t>::max(), kOp,
         "image must have at most 2^31 - 1 pixels, as many as there are labels");
   check(channels <= 65536, kOp,
-        "image must have at most 65536 channels, got " + std::to_string(channels));
-  check(!params.convert_to_lab || channels == 3, kOp,
-        "Lab colorspace conversion requires a RGB image, got " + std::to_string(channels) +
-            " channels");
+        [&] { return "image must have at most 65536 channels, got " + std::to_string(channels); });
+  check(!params.convert_to_lab || channels == 3, kOp, [&] {
+    return "Lab colorspace conversion requires a RGB image, got " + std::to_string(channels) +
+           " channels";
+  });
   check_params(params);
   if (mask != nullptr) {
     if (mask->dtype != DType::kBool) {
       throw InvalidType(std::string(kOp) + ": mask must be bool, got " + name(mask->dtype));
     }
-    check(same_shape(*mask), kOp,
-          "image and mask should have the same shape, got " + image.shape_string() + " and " +
-              mask->shape_string());
+    check(same_shape(*mask), kOp, [&] {
+      return "image and mask should have the same shape, got " + image.shape_string() + " and " +
+             mask->shape_string();
+    });
     detail::check_data(*mask, kOp, "mask");
   }
   detail::check_output(labels, DType::kInt32, kOp, "labels");
-  check(same_shape(labels), kOp,
-        "labels must have the shape of image without channels, got " + labels.shape_string());
+  check(same_shape(labels), kOp, [&] {
+    return "labels must have the shape of image without channels, got " + labels.shape_string();
+  });
 
   const bool plane = dims == 2;
   const ArrayView volume = plane ? as_volume(image) : image;

@@ -28,18 +28,20 @@ SoftArguments checked(const char* op, const ArrayView& association, std::int64_t
 
 /// The number of channels of [B,D,...].
 std::int64_t channels_of(const ArrayView& view, const char* op, const char* argument, int ndim) {
-  detail::check(view.ndim == ndim, op,
-                std::string(argument) + " must have " + std::to_string(ndim) + " dimensions, got " +
-                    view.shape_string());
-  detail::check(
-      view.shape[1] >= 1 && view.shape[1] <= SoftArguments::kMostChannels, op,
-      std::string(argument) + " must have from 1 to 65536 channels, got " + view.shape_string());
+  detail::check(view.ndim == ndim, op, [&] {
+    return std::string(argument) + " must have " + std::to_string(ndim) + " dimensions, got " +
+           view.shape_string();
+  });
+  detail::check(view.shape[1] >= 1 && view.shape[1] <= SoftArguments::kMostChannels, op, [&] {
+    return std::string(argument) + " must have from 1 to 65536 channels, got " +
+           view.shape_string();
+  });
   return view.shape[1];
 }
 
 void check_eps(double eps, const char* op) {
   detail::check(eps >= 0 && std::isfinite(eps), op,
-                "eps must be finite and at least 0, got " + std::to_string(eps));
+                [&] { return "eps must be finite and at least 0, got " + std::to_string(eps); });
 }
 
 cpu::SoftPoolShape shape_of(const ArrayView& association, std::int64_t channels, std::int64_t rows,

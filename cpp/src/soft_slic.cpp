@@ -22,17 +22,20 @@ using detail::SoftArguments;
 SoftArguments checked(const char* op, const ArrayView& features, const SoftSlicParams& params) {
   const SoftArguments arguments(op, features, "features", params.rows, params.columns);
   check(params.num_iter >= 1, op,
-        "num_iter must be at least 1, got " + std::to_string(params.num_iter));
-  check(params.temperature > 0 && std::isfinite(params.temperature), op,
-        "temperature must be finite and greater than 0, got " + std::to_string(params.temperature));
+        [&] { return "num_iter must be at least 1, got " + std::to_string(params.num_iter); });
+  check(params.temperature > 0 && std::isfinite(params.temperature), op, [&] {
+    return "temperature must be finite and greater than 0, got " +
+           std::to_string(params.temperature);
+  });
   const bool is_double = features.dtype == DType::kFloat64;
   check(params.temperature >= (is_double ? std::numeric_limits<double>::min()
                                          : double{std::numeric_limits<float>::min()}),
-        op,
-        std::string("temperature must be at least ") + (is_double ? "2.3e-308" : "1.2e-38") +
-            ", as its inverse is used, got less");
+        op, [&] {
+          return std::string("temperature must be at least ") +
+                 (is_double ? "2.3e-308" : "1.2e-38") + ", as its inverse is used, got less";
+        });
   check(params.grad_iter >= 0, op,
-        "grad_iter must be at least 0, got " + std::to_string(params.grad_iter));
+        [&] { return "grad_iter must be at least 0, got " + std::to_string(params.grad_iter); });
   return arguments;
 }
 

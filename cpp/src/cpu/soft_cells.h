@@ -84,7 +84,7 @@ struct Strip {
 
 /// Cells side by side, whose rows are read in one go: short pieces of memory are expensive.
 struct CellGroup {
-  static constexpr std::int64_t kMostCells = 4;
+  static constexpr std::int64_t kMostCells = 2;
   std::int64_t image;
   std::int64_t first_cell;
   std::int64_t num_cells;

@@ -33,7 +33,7 @@ class Forward : SoftSlic<S> {
       this->find_means(args_.history);
     }
     for (int t = 1; t <= num_iter_; ++t) {
-      this->for_groups(
+      this->sum_groups(
           [&](const CellGroup& group, SoftSlicScratch<R>& s) { add_group(group, t, s); });
       this->for_totals([&](std::int64_t image, std::int64_t k, const R* total) {
         move_center(image, k, t, total);

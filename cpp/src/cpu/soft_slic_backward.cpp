@@ -42,7 +42,7 @@ class Backward : SoftSlic<S> {
     if (args_.centers != nullptr) load_centers();
     for (int t = num_iter_; t >= first_; --t) {
       scale_gradients(t);
-      this->for_groups([&](const CellGroup& group, SoftSlicScratch<R>& s) {
+      this->sum_groups([&](const CellGroup& group, SoftSlicScratch<R>& s) {
         add_center_gradients(group, t, s);
       });
       this->for_totals([&](std::int64_t image, std::int64_t k, const R* total) {

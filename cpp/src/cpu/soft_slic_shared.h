@@ -232,6 +232,13 @@ class SoftSlic {
   template <class F>
   void for_groups(F f) {
     cells_.for_rows(scratches_, [&](std::int64_t image, std::int64_t row, SoftSlicScratch<R>& s) {
+      cells_.for_groups(image, row, [&](const CellGroup& group) { f(group, s); });
+    });
+  }
+  /// The same for f that adds to sums_of().
+  template <class F>
+  void sum_groups(F f) {
+    cells_.for_rows(scratches_, [&](std::int64_t image, std::int64_t row, SoftSlicScratch<R>& s) {
       row_sums_.clear(image, row);
       cells_.for_groups(image, row, [&](const CellGroup& group) { f(group, s); });
     });

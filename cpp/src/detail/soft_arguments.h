@@ -25,23 +25,27 @@ class SoftArguments {
   SoftArguments(const char* op, const ArrayView& first, const char* argument, std::int64_t rows,
                 std::int64_t columns)
       : op_(op), first_(first), num_cells_(rows * columns) {
-    const std::string name_of_first = argument;
     if (!is_floating(first.dtype)) {
-      throw InvalidType(op + (": " + name_of_first) +
+      throw InvalidType(std::string(op) + ": " + argument +
                         " must be float16, bfloat16, float32 or float64, got " + name(first.dtype));
     }
-    check(first.ndim == 4, op,
-          name_of_first + " must be [B, C, H, W], got " + first.shape_string());
+    check(first.ndim == 4, op, [&] {
+      return std::string(argument) + " must be [B, C, H, W], got " + first.shape_string();
+    });
     check_output(first, first.dtype, op, argument);
-    check(first.shape[1] >= 1, op,
-          name_of_first + " must have channels, got " + first.shape_string());
-    check(first.shape[1] <= kMostChannels, op, name_of_first + " must have at most 65536 channels");
+    check(first.shape[1] >= 1, op, [&] {
+      return std::string(argument) + " must have channels, got " + first.shape_string();
+    });
+    check(first.shape[1] <= kMostChannels, op,
+          [&] { return std::string(argument) + " must have at most 65536 channels"; });
     check(first.shape[2] * first.shape[3] <= std::numeric_limits<std::int32_t>::max(), op,
-          name_of_first + " must have at most 2^31 - 1 pixels an image");
+          [&] { return std::string(argument) + " must have at most 2^31 - 1 pixels an image"; });
     check(rows >= 1 && rows <= first.shape[2] && columns >= 1 && columns <= first.shape[3], op,
-          "the grid must have from 1 to H rows and from 1 to W columns, got " +
-              std::to_string(rows) + " x " + std::to_string(columns) + " for " +
-              first.shape_string());
+          [&] {
+            return "the grid must have from 1 to H rows and from 1 to W columns, got " +
+                   std::to_string(rows) + " x " + std::to_string(columns) + " for " +
+                   first.shape_string();
+          });
   }
 
   /// [B,channels,H,W], or nullptr.
@@ -65,9 +69,10 @@ class SoftArguments {
   void elements(const ArrayView* view, const char* argument, std::int64_t size) const {
     if (view == nullptr) return;
     check_output(*view, compute_dtype(), op_, argument);
-    check(view->size() == size, op_,
-          std::string(argument) + " must have " + std::to_string(size) + " elements, got " +
-              std::to_string(view->size()));
+    check(view->size() == size, op_, [&] {
+      return std::string(argument) + " must have " + std::to_string(size) + " elements, got " +
+             std::to_string(view->size());
+    });
   }
 
  private:
@@ -80,9 +85,10 @@ class SoftArguments {
     if (view == nullptr) return;
     check_output(*view, dtype, op_, argument);
     const ArrayView wanted = ArrayView::contiguous(nullptr, dtype, expected);
-    check(view->ndim == wanted.ndim && view->shape == wanted.shape, op_,
-          std::string(argument) + " must be " + wanted.shape_string() + ", got " +
-              view->shape_string());
+    check(view->ndim == wanted.ndim && view->shape == wanted.shape, op_, [&] {
+      return std::string(argument) + " must be " + wanted.shape_string() + ", got " +
+             view->shape_string();
+    });
   }
 
   const char* op_;
