@@ -56,7 +56,8 @@ void check_params(const SlicParams& p) {
   check(p.refine_iter >= 0, kOp,
         [&] { return "refine_iter must be at least 0, got " + std::to_string(p.refine_iter); });
   if (p.value_range) {
-    const auto [low, high] = *p.value_range;
+    const double low = p.value_range->first;
+    const double high = p.value_range->second;
     check(low < high && std::isfinite(low) && std::isfinite(high), kOp, [&] {
       return "value_range must be finite and ascending, got (" + number(low) + ", " + number(high) +
              ")";
