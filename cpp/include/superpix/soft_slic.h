@@ -45,8 +45,9 @@ inline constexpr double kLeastSoftWeight = 1e-3;
 ///                              soft_slic_backward() needs.
 ///
 /// The bits of a result depend neither on the number of threads nor on the position in the batch.
-/// Not finite features make the results near them not finite. Memory beyond the arguments: at most
-/// a few hundred KiB a thread for C up to 64, and the history if it is not given.
+/// Features that are not finite make the results near them NaN. Memory beyond the arguments, in
+/// elements of float32 (float64 for float64 features): 3 B K (C + 1), for C up to 64 also at most
+/// 70,000 a thread, B K (C + 1) if initial_centers are given, and the history if it is not.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
 void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
                const ArrayView* association, const ArrayView& centers, const ArrayView* history,
@@ -66,8 +67,9 @@ std::int64_t soft_slic_history_size(std::int64_t batch, std::int64_t channels,
 /// @param[in]  grad_centers      nullptr for zero, or [B,C,K], dtype of features.
 /// @param[out] grad_features     [B,C,H,W], dtype of features. Includes what comes through the
 ///                               means that S starts as, unless grad_initial is given.
-/// @param[out] grad_initial      nullptr, or [B,C,K], dtype of features: the gradient of
-///                               initial_centers. 0 where grad_iter ends before them.
+/// @param[out] grad_initial      nullptr if initial_centers was, else [B,C,K], dtype of features:
+///                               the gradient of initial_centers. 0 if grad_iter ends before them.
+/// Memory beyond the arguments as in soft_slic(), and (v + 1) B K C elements.
 /// Throws as soft_slic().
 void soft_slic_backward(const ArrayView& features, const ArrayView& history,
                         const ArrayView* grad_association, const ArrayView* grad_centers,
