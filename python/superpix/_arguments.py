@@ -21,7 +21,8 @@ def shown(value: object) -> str:
 def array(value: object, name: str) -> NDArray[Any]:
     """Return ``value`` when it is an array; nothing is converted silently."""
     if not isinstance(value, np.ndarray):
-        hint = "" if value is None else f"; numpy.asarray({name}) may make one"
+        is_like_one = value is not None and not isinstance(value, tuple)
+        hint = f"; numpy.asarray({name}) may make one" if is_like_one else ""
         raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}{hint}")
     unmasked(value, name)
     return value

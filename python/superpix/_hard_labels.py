@@ -15,6 +15,9 @@ def hard_labels(
 ) -> NDArray[np.int32]:
     """Return the superpixel that each pixel belongs to most.
 
+    A label need not be one connected component: `superpix.enforce_connectivity` makes it one, image
+    by image.
+
     Parameters
     ----------
     association : ndarray of float32 or float64, [9, H, W] or [B, 9, H, W]

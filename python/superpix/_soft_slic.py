@@ -35,7 +35,8 @@ def soft_slic(
         S_i  = sum over p of A_pi F_p / sum over p of A_pi
 
     The candidates of a pixel are the superpixels of the 3 x 3 cells around its own, for all
-    iterations. Positions count only if they are among the features.
+    iterations. Positions count only if they are among the features: 2.5 times those in units of
+    superpixels, beside CIELAB times 0.26, give compact superpixels (SSN).
 
     Parameters
     ----------

@@ -29,8 +29,7 @@ struct PyramidPoolParams {
 /// @param[out] pooled    [B,C,T], dtype of features, C-contiguous: level after level, the windows
 ///                       of a level in row-major order.
 /// @param[out] indices   nullptr, or for the maximum [B,C,T] int32 or int64, C-contiguous: where
-/// the
-///                       maximum is, as y * W + x. Of equal pixels the first in row-major order.
+///                       it is, as y * W + x. Of equal pixels the first in row-major order.
 ///
 /// NaN makes the mean NaN, and is greater than all else: the last NaN of a window is its maximum.
 /// Means of float64 are summed in float64, all others at least in float32, with errors that do not

@@ -12,6 +12,9 @@ from superpix.torch import _library
 def hard_labels(association: Tensor, grid: tuple[int, int]) -> Tensor:
     """Return the superpixel that each pixel belongs to most.
 
+    A label need not be one connected component: `superpix.enforce_connectivity` makes it one, image
+    by image.
+
     Parameters
     ----------
     association : Tensor, [B, 9, H, W]

@@ -26,9 +26,10 @@ def pool(features: Tensor, labels: Tensor, num_segments: int, reduce: str = "mea
     labels : Tensor, [B, Hl, Wl]
         int32 or int64: the segment of each pixel, from 0 to ``num_segments - 1``; -1 for pixels of
         no segment. May have a higher resolution than the features: pixel (y, x) then lies in the
-        cell ``(y * H // Hl, x * W // Wl)`` of the features.
+        cell ``(y * H // Hl, x * W // Wl)`` of the features. `superpix.slic` makes such labels with
+        ``start_label=0``.
     num_segments : int
-        K. Segments need not have pixels.
+        K. Segments need not have pixels: for a batch, the most that an image may have.
     reduce : {"mean", "sum", "max", "min"}, optional
         Mean and sum count a cell once for every pixel of the segment in it; maximum and minimum are
         those of the cells that the segment touches, and their gradient goes to the first cell that
