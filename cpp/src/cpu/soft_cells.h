@@ -84,7 +84,7 @@ struct Strip {
 
 /// Cells side by side, whose rows are read in one go: short pieces of memory are expensive.
 struct CellGroup {
-  static constexpr std::int64_t kMostCells = 2;
+  static constexpr std::int64_t kMostCells = 4;
   std::int64_t image;
   std::int64_t first_cell;
   std::int64_t num_cells;
@@ -197,15 +197,17 @@ class ScratchPool {
 /// Cells of a batch of images, done row by row, and in a row in groups.
 class SoftCells {
  public:
-  /// Strips have at most `strip_pixels` pixels.
+  /// Strips have at most `strip_pixels` pixels, groups at most `group_cells` cells.
   SoftCells(std::int64_t batch, std::int64_t height, std::int64_t width, std::int64_t rows,
-            std::int64_t columns, int num_threads, std::int64_t strip_pixels = kStripPixels)
+            std::int64_t columns, int num_threads, std::int64_t strip_pixels = kStripPixels,
+            std::int64_t group_cells = CellGroup::kMostCells)
       : grid({1, height, width}, {1, rows, columns}),
         batch_(batch),
         rows_(rows),
         columns_(columns),
         num_threads_(num_threads),
-        strip_pixels_(strip_pixels) {}
+        strip_pixels_(strip_pixels),
+        group_cells_(group_cells) {}
 
   const CellGrid grid;
 
@@ -234,7 +236,7 @@ class SoftCells {
   template <class F>
   void for_groups(std::int64_t image, std::int64_t row, F f) const {
     // A row of a cell may be more than a strip.
-    const std::int64_t most = grid.longest_side(2) > strip_pixels_ ? 1 : CellGroup::kMostCells;
+    const std::int64_t most = grid.longest_side(2) > strip_pixels_ ? 1 : group_cells_;
     for (std::int64_t first = 0; first < columns_; first += most) {
       f(CellGroup{image, row * columns_ + first, std::min(most, columns_ - first)});
     }
@@ -268,6 +270,7 @@ class SoftCells {
   std::int64_t columns_;
   int num_threads_;
   std::int64_t strip_pixels_;
+  std::int64_t group_cells_;
 };
 
 /// Sums over the pixels of superpixels. Every row of cells has sums of its own for the three rows
