@@ -524,7 +524,7 @@ TEST(PoolBackward, GradientsThatMeetAreAddedInFloat) {
   }
 }
 
-// Pages of large outputs are advised about; what lies beside them is not touched.
+// Large outputs are written around the cache if lines of 64 bytes are whole.
 TEST(Unpool, IsTheSameWhereverALargeOutputLies) {
   constexpr std::int64_t kSide = 736;
   constexpr std::int64_t kSize = 17 * kSide * kSide;

@@ -301,6 +301,7 @@ struct PoolPlanes {
   std::int64_t stride;
   std::int64_t n;
   int channels;
+  bool streams = false;  // written around the cache: float, whole lines at multiples of 64 bytes
 };
 
 /// Runs are sorted by tile. Tables have 16 channels a row.

@@ -30,6 +30,10 @@ constexpr std::int64_t kBandCells = std::int64_t{1} << 16;
 // A band has this many cells for each row of its table, which has to be cleared and added up.
 constexpr std::int64_t kCellsPerRow = 32;
 constexpr std::int64_t kMostBands = 64;
+// Outputs of more bytes are written around the cache, which would not hold them till they are read;
+// it saves reading what is to be overwritten.
+constexpr std::int64_t kLargeOutput = std::int64_t{1} << 25;
+constexpr std::int64_t kLine = 64;
 // Elements for which it does not pay to wake other threads.
 constexpr std::int64_t kFew = std::int64_t{1} << 15;
 
@@ -327,6 +331,11 @@ void unpool_in(const UnpoolArgs<S>& args, const LabelMaps& maps, int num_threads
   const std::int64_t cells = args.labels.cells();
   const ChannelGroups groups(args.labels.batch, args.channels, kWidth);
   const bool by_group = groups.size() >= 4 * num_threads;
+  const bool streams =
+      std::is_same_v<S, float> &&
+      args.labels.batch * args.channels * cells * std::int64_t{sizeof(S)} > kLargeOutput &&
+      reinterpret_cast<std::uintptr_t>(args.out) % kLine == 0 &&
+      cells * std::int64_t{sizeof(S)} % kLine == 0;
   parallel_for(
       groups.size(), 1, by_group ? num_threads : 1, [&](std::int64_t begin, std::int64_t end) {
         Values<S, kWidth> values(args);
@@ -336,9 +345,9 @@ void unpool_in(const UnpoolArgs<S>& args, const LabelMaps& maps, int num_threads
           S* planes = args.out + (group.image * args.channels + group.first) * cells;
           parallel_for(maps.num_blocks(), kGrain, num_threads, [&](std::int64_t a, std::int64_t b) {
             for (std::int64_t block = a; block < b; ++block) {
-              values.put(
-                  maps, group.image, block,
-                  {planes + block * LabelMaps::kBlock, cells, maps.size(block), group.count});
+              values.put(maps, group.image, block,
+                         {planes + block * LabelMaps::kBlock, cells, maps.size(block), group.count,
+                          streams});
             }
           });
         }

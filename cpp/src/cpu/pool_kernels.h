@@ -124,6 +124,12 @@ inline void store_rows(const PoolPlanes<S>& planes, std::int64_t at, V* rows) {
   transpose(rows);
   S* p = planes.first + at;
   const std::int64_t n = planes.n - at;
+  if constexpr (std::is_same_v<S, float>) {
+    if (planes.streams && n >= kLanes) {
+      for (int c = 0; c < planes.channels; ++c, p += planes.stride) stream(p, rows[c]);
+      return;
+    }
+  }
   if (n >= kLanes && planes.channels == kLanes) {
     for (int c = 0; c < kLanes; ++c, p += planes.stride) {
       prefetch_write(reinterpret_cast<char*>(p) + kPrefetchBytes);
@@ -205,6 +211,7 @@ void put_labels(const ComputeType<S>* table, const L* labels, const PoolPlanes<S
     }
     store_rows(planes, at, rows);
   }
+  if (planes.streams) finish_streams();
 }
 
 /// Every pixel gets the sum over its runs of weight * row label + 1 of the table.
@@ -230,6 +237,7 @@ void put_runs(const ComputeType<S>* table, const LabelRun* runs, std::int64_t co
       store_rows(planes, at + i, rows);
     }
   }
+  if (planes.streams) finish_streams();
 }
 
 template <class S>

@@ -5,6 +5,8 @@
 //   transpose(rows)                 lane j of row i <-> lane i of row j, for 16 rows
 //   add_products(sums, a, weight)   sums[i] += a[i] * weight, in double precision
 //   is_better(a, b)                 lanes in which a > b, or in which a is NaN and b is not
+//   stream(p, a)                    stores around the cache, p a multiple of 64; finish_streams()
+//                                   makes it visible to who synchronises with this thread
 #pragma once
 
 #include "cpu/simd/doubles.h"
@@ -42,6 +44,9 @@ inline void transpose(Floats* rows) {
     rows[12 + i].v = _mm512_shuffle_f32x4(c, d, 0xdd);
   }
 }
+
+inline void stream(float* p, Floats a) { _mm512_stream_ps(p, a.v); }
+inline void finish_streams() { _mm_sfence(); }
 
 inline void add_products(double* sums, Floats a, double weight) {
   const __m512d factor = _mm512_set1_pd(weight);
@@ -93,6 +98,12 @@ inline void transpose(Floats* rows) {
   }
 }
 
+inline void stream(float* p, Floats a) {
+  _mm256_stream_ps(p, a.a);
+  _mm256_stream_ps(p + 8, a.b);
+}
+inline void finish_streams() { _mm_sfence(); }
+
 inline void add_products(double* sums, Floats a, double weight) {
   const __m256d factor = _mm256_set1_pd(weight);
   const auto add_four = [&](double* to, __m128 values) {
@@ -133,6 +144,11 @@ inline void transpose(Floats* rows) {
   for (int i = 0; i < 16; ++i) rows[i] = out[i];
 }
 
+inline void stream(float* p, Floats a) {
+  each([&](int i) { _mm_stream_ps(p + 4 * i, a.v[i]); });
+}
+inline void finish_streams() { _mm_sfence(); }
+
 inline void add_products(double* sums, Floats a, double weight) {
   const __m128d factor = _mm_set1_pd(weight);
   const auto add_two = [&](double* to, __m128 values) {
@@ -165,6 +181,9 @@ inline void transpose(Floats* rows) {
     }
   }
 }
+
+inline void stream(float* p, Floats a) { store(p, a); }
+inline void finish_streams() {}
 
 inline void add_products(double* sums, Floats a, double weight) {
   for (int i = 0; i < 16; ++i) sums[i] += static_cast<double>(a.v[i]) * weight;
