@@ -177,8 +177,9 @@ def test_backward_takes_one_image_and_few_iterations() -> None:
     np.testing.assert_array_equal(alone, batch[0])
     whole = sp.soft_slic_backward(x, (2, 3), 3, grad_centers=ones).features
     assert np.abs(whole - alone).max() > 1e-6
-    for same in (1.0, np.int64(1)):  # as for num_iter
-        found = sp.soft_slic_backward(x, (2, 3), 3, grad_centers=ones, grad_iter=same)  # type: ignore[arg-type]
+    ones_of_other_types: list[Any] = [1.0, np.int64(1)]  # as for num_iter
+    for same in ones_of_other_types:
+        found = sp.soft_slic_backward(x, (2, 3), 3, grad_centers=ones, grad_iter=same)
         np.testing.assert_array_equal(found.features, alone)
     nothing = sp.soft_slic_backward(x, (2, 3), 3).features
     np.testing.assert_array_equal(nothing, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -184,8 +184,10 @@ def sides(grid: Any) -> tuple[int, int]:
 
 def integer(value: Any, name: str, kind: str = "an int") -> int:
     """Return ``value`` as an int, or as it is if `torch` traces it; NumPy integers pass."""
-    if type(value) is int or isinstance(value, torch.SymInt):
-        return value  # type: ignore[return-value]  # a SymInt passes for an int
+    if type(value) is int:
+        return value
+    if isinstance(value, torch.SymInt):
+        return cast(int, value)
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
         raise TypeError(f"{name} must be {kind}, got {_arguments.shown(value)}")
     return operator.index(value)
@@ -203,8 +205,10 @@ def positive(value: object, name: str) -> int:
 
 def number(value: Any, name: str) -> float:
     """Return ``value`` as a float, or as it is if `torch` traces it; NumPy numbers pass."""
-    if type(value) is float or isinstance(value, torch.SymFloat):
-        return value  # type: ignore[return-value]  # a SymFloat passes for a float
+    if type(value) is float:
+        return value
+    if isinstance(value, torch.SymFloat):
+        return cast(float, value)
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {_arguments.shown(value)}")
     return float(value)
