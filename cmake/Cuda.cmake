@@ -1,12 +1,22 @@
+# The sources of the CUDA backend. tests/cuda compiles them for the CPU, whatever SUPERPIX_CUDA says.
+set(
+  SUPERPIX_CUDA_SOURCES
+  call
+  device
+  hard_labels
+)
+list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
+
 # Decides once whether the CUDA sources are compiled: SUPERPIX_HAVE_CUDA.
 set(SUPERPIX_HAVE_CUDA OFF)
 if(NOT SUPERPIX_CUDA STREQUAL "OFF")
   include(CheckLanguage)
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
-    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-      # Turing to Hopper in machine code; the virtual architecture serves whatever comes later.
-      set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
+      # Turing, Ampere with Ada, which runs its machine code, and Hopper; the virtual architecture
+      # serves whatever comes later.
+      set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90)
     endif()
     enable_language(CUDA)
     set(CMAKE_CUDA_STANDARD 20)

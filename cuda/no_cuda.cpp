@@ -3,10 +3,19 @@
 // Linked in place of the CUDA sources: the same symbols, and the answer that there is nothing.
 #include <superpix/device.h>
 
+#include "hard_labels.h"
+
 namespace superpix {
 
 bool built_with_cuda() noexcept { return false; }
 bool cuda_available() noexcept { return false; }
 std::vector<std::string> cuda_devices() { return {}; }
+
+// Never called: cpp/src/detail/check_device.h throws before.
+namespace cuda {
+
+void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
+
+}  // namespace cuda
 
 }  // namespace superpix

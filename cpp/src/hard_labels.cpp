@@ -5,7 +5,9 @@
 #include <string>
 
 #include "cpu/hard_labels.h"
+#include "cuda/hard_labels.h"
 #include "detail/check.h"
+#include "detail/check_device.h"
 #include "detail/resolve_threads.h"
 #include "detail/soft_arguments.h"
 
@@ -14,7 +16,7 @@ namespace superpix {
 void hard_labels(const ArrayView& association, const ArrayView& labels,
                  const HardLabelsParams& params, const Context& context) {
   constexpr const char* kOp = "hard_labels";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   const detail::SoftArguments arguments(kOp, association, "association", params.rows,
                                         params.columns);
   arguments.pixels(&association, "association", 9);
@@ -23,7 +25,9 @@ void hard_labels(const ArrayView& association, const ArrayView& labels,
                       name(labels.dtype));
   }
   arguments.labels(labels, "labels");
+  if (on_cuda) return cuda::hard_labels(association, labels, params, context);
   const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
     using S = typename decltype(type)::type;

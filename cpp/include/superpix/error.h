@@ -26,4 +26,11 @@ class DeviceUnavailable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A call of CUDA failed, or work that was enqueued before did; the message has CUDA's reason.
+/// (Python: RuntimeError)
+class CudaError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace superpix

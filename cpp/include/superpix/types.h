@@ -76,12 +76,33 @@ struct ArrayView {
 enum class Device : std::uint8_t { kCpu, kCuda };
 
 /// Where and how an op runs. The default is the CPU with the library's number of threads.
+///
+/// On CUDA all arrays lie in the memory of one device, and an op only enqueues work on the stream:
+/// it allocates nothing and waits for nothing, so that a CUDA graph can capture it. What it needs
+/// besides its arguments the caller lends it, and asks for the size first:
+///
+///     std::size_t bytes = 0;
+///     context.workspace_query = &bytes;
+///     soft_slic(..., context);            // writes bytes, and does nothing else
+///     context.workspace_query = nullptr;
+///     context.workspace = ...;            // of the device, aligned to 256 bytes
+///     context.workspace_size = bytes;
+///     soft_slic(..., context);
+///
+/// The size follows from the shapes, dtypes and parameters. The workspace may be used for something
+/// else, or freed in the order of the stream, as soon as the op has returned.
 struct Context {
   Device device = Device::kCpu;
-  /// CUDA only: a cudaStream_t; nullptr is the default stream.
-  void* stream = nullptr;
   /// CPU only: how many threads may work; 0 takes get_num_threads(). Results never depend on it.
   int num_threads = 0;
+  /// CUDA only: the device that arrays and stream belong to. The current one stays what it is.
+  int device_index = 0;
+  /// CUDA only: a cudaStream_t; nullptr is the default stream.
+  void* stream = nullptr;
+  /// CUDA only: as above.
+  void* workspace = nullptr;
+  std::size_t workspace_size = 0;
+  std::size_t* workspace_query = nullptr;
 };
 
 }  // namespace superpix
