@@ -4,6 +4,9 @@ set(
   call
   device
   hard_labels
+  soft_slic
+  soft_slic_backward
+  soft_slic_centers
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

@@ -4,6 +4,7 @@
 #include <superpix/device.h>
 
 #include "hard_labels.h"
+#include "soft_slic.h"
 
 namespace superpix {
 
@@ -15,6 +16,12 @@ std::vector<std::string> cuda_devices() { return {}; }
 namespace cuda {
 
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
+
+void soft_slic(const ArrayView&, const ArrayView*, const ArrayView*, const ArrayView&,
+               const ArrayView*, const SoftSlicParams&, const Context&) {}
+void soft_slic_backward(const ArrayView&, const ArrayView&, const ArrayView*, const ArrayView*,
+                        const ArrayView&, const ArrayView*, const SoftSlicParams&,
+                        const Context&) {}
 
 }  // namespace cuda
 

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "cpu/soft_slic.h"
+#include "cuda/soft_slic.h"
 #include "detail/check.h"
+#include "detail/check_device.h"
 #include "detail/resolve_threads.h"
 #include "detail/soft_arguments.h"
 
@@ -51,7 +53,7 @@ void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
                const ArrayView* association, const ArrayView& centers, const ArrayView* history,
                const SoftSlicParams& params, const Context& context) {
   constexpr const char* kOp = "soft_slic";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   const SoftArguments arguments = checked(kOp, features, params);
   const std::int64_t batch = features.shape[0];
   const std::int64_t channels = features.shape[1];
@@ -60,6 +62,11 @@ void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
   arguments.pixels(association, "association", 9);
   arguments.centers(&centers, "centers", channels);
   arguments.elements(history, "history", history_size);
+  if (on_cuda) {
+    return cuda::soft_slic(features, initial_centers, association, centers, history, params,
+                           context);
+  }
+  if (detail::answers_query(context)) return;
   const int num_threads = detail::resolve_threads(context.num_threads);
   if (features.size() == 0) return;
   detail::with_floating(features.dtype, [&](auto type) {
@@ -78,7 +85,7 @@ void soft_slic_backward(const ArrayView& features, const ArrayView& history,
                         const ArrayView& grad_features, const ArrayView* grad_initial,
                         const SoftSlicParams& params, const Context& context) {
   constexpr const char* kOp = "soft_slic_backward";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   const SoftArguments arguments = checked(kOp, features, params);
   const std::int64_t batch = features.shape[0];
   const std::int64_t channels = features.shape[1];
@@ -87,6 +94,11 @@ void soft_slic_backward(const ArrayView& features, const ArrayView& history,
   arguments.centers(grad_centers, "grad_centers", channels);
   arguments.pixels(&grad_features, "grad_features", channels);
   arguments.centers(grad_initial, "grad_initial", channels);
+  if (on_cuda) {
+    return cuda::soft_slic_backward(features, history, grad_association, grad_centers,
+                                    grad_features, grad_initial, params, context);
+  }
+  if (detail::answers_query(context)) return;
   const int num_threads = detail::resolve_threads(context.num_threads);
   if (features.size() == 0) return;
   detail::with_floating(features.dtype, [&](auto type) {
