@@ -4,8 +4,8 @@
 #include <pybind11/numpy.h>
 #include <superpix/types.h>
 
+#include <functional>
 #include <optional>
-#include <vector>
 
 namespace superpix::python {
 
@@ -14,19 +14,20 @@ namespace superpix::python {
 ArrayView view_of(const pybind11::array& array, const char* argument);
 
 /// What an op takes: a NumPy array, or (address, dtype name, shape) of C-contiguous memory, which
-/// is how superpix.torch hands over tensors.
+/// is how superpix.torch hands over tensors, and device memory is handed over.
 ArrayView view_of(pybind11::handle value, const char* argument);
 
-/// The same for what an op writes all over.
-ArrayView output_of(pybind11::handle value, const char* argument);
+/// The same for what an op that runs at `where` writes all over.
+ArrayView output_of(pybind11::handle value, const char* argument, pybind11::handle where);
 
 /// A view, or None.
 class OptionalView {
  public:
-  using Make = ArrayView (*)(pybind11::handle, const char*);
-
-  OptionalView(pybind11::handle value, const char* argument, Make make = view_of) {
-    if (!value.is_none()) view_ = make(value, argument);
+  OptionalView(pybind11::handle value, const char* argument) {
+    if (!value.is_none()) view_ = view_of(value, argument);
+  }
+  OptionalView(pybind11::handle value, const char* argument, pybind11::handle where) {
+    if (!value.is_none()) view_ = output_of(value, argument, where);
   }
   const ArrayView* get() const { return view_ ? &*view_ : nullptr; }
 
@@ -34,14 +35,17 @@ class OptionalView {
   std::optional<ArrayView> view_;
 };
 
-/// A new C-contiguous int32 array, and its view.
-pybind11::array_t<std::int32_t> new_labels(const std::vector<pybind11::ssize_t>& shape);
+/// Whether `where` is CUDA: (device index, address of a stream, allocate), allocate(bytes)
+/// returning an object with data_ptr(), whose memory is the op's until it has returned. Else it is
+/// a number of threads of the CPU; 0 is the library's.
+bool is_cuda(pybind11::handle where);
 
-/// The context of a call on the CPU; num_threads 0 is the library's number.
-Context cpu_context(int num_threads);
+/// Calls op(context) without the GIL.
+void run(pybind11::handle where, const std::function<void(const Context&)>& op);
 
 void bind_color(pybind11::module_& m);
 void bind_connectivity(pybind11::module_& m);
+void bind_device(pybind11::module_& m);
 void bind_hard_labels(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);

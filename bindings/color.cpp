@@ -11,18 +11,12 @@ namespace superpix::python {
 void bind_color(py::module_& m) {
   m.def(
       "rgb_to_lab",
-      [](const py::array& image, int num_threads) {
+      [](py::handle image, py::handle lab, py::handle where) {
         const ArrayView rgb = view_of(image, "image");
-        py::array_t<float> lab(
-            std::vector<py::ssize_t>(image.shape(), image.shape() + image.ndim()));
-        const ArrayView out = view_of(lab, "lab");
-        {
-          const py::gil_scoped_release release;
-          rgb_to_lab(rgb, out, cpu_context(num_threads));
-        }
-        return lab;
+        const ArrayView out = output_of(lab, "lab", where);
+        run(where, [&](const Context& context) { rgb_to_lab(rgb, out, context); });
       },
-      py::arg("image").noconvert(), py::arg("num_threads"));
+      py::arg("image"), py::arg("lab"), py::arg("where"));
 }
 
 }  // namespace superpix::python

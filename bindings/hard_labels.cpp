@@ -12,14 +12,13 @@ void bind_hard_labels(py::module_& m) {
   m.def(
       "hard_labels",
       [](py::handle association, py::handle labels, std::int64_t rows, std::int64_t columns,
-         int num_threads) {
+         py::handle where) {
         const ArrayView in = view_of(association, "association");
-        const ArrayView out = output_of(labels, "labels");
-        const py::gil_scoped_release release;
-        hard_labels(in, out, {rows, columns}, cpu_context(num_threads));
+        const ArrayView out = output_of(labels, "labels", where);
+        run(where, [&](const Context& context) { hard_labels(in, out, {rows, columns}, context); });
       },
       py::arg("association"), py::arg("labels"), py::arg("rows"), py::arg("columns"),
-      py::arg("num_threads"));
+      py::arg("where"));
 }
 
 }  // namespace superpix::python

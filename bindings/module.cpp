@@ -62,9 +62,8 @@ ArrayView view_of(const py::array& array, const char* argument) {
 namespace {
 
 DType dtype_of(std::string_view dtype, const char* argument) {
-  for (const DType known :
-       {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16, DType::kInt64,
-        DType::kInt32, DType::kInt16, DType::kInt8, DType::kUInt8, DType::kBool}) {
+  for (int i = 0; i <= static_cast<int>(DType::kBFloat16); ++i) {
+    const auto known = static_cast<DType>(i);
     if (dtype == name(known)) return known;
   }
   throw py::type_error(std::string(argument) + " must be floating or integer, got " +
@@ -96,16 +95,6 @@ ArrayView view_of(py::handle value, const char* argument) {
   return view;
 }
 
-py::array_t<std::int32_t> new_labels(const std::vector<py::ssize_t>& shape) {
-  return py::array_t<std::int32_t>(shape);
-}
-
-Context cpu_context(int num_threads) {
-  Context context;
-  context.num_threads = num_threads;
-  return context;
-}
-
 }  // namespace superpix::python
 
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
@@ -117,12 +106,15 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
       PyErr_SetString(PyExc_TypeError, e.what());
     } catch (const superpix::InvalidArgument& e) {
       PyErr_SetString(PyExc_ValueError, e.what());
+    } catch (const superpix::CudaError& e) {
+      PyErr_SetString(PyExc_RuntimeError, e.what());
     } catch (const superpix::DeviceUnavailable& e) {
       PyErr_SetString(PyExc_RuntimeError, e.what());
     }
   });
   superpix::python::bind_color(m);
   superpix::python::bind_connectivity(m);
+  superpix::python::bind_device(m);
   superpix::python::bind_hard_labels(m);
   superpix::python::bind_memory(m);
   superpix::python::bind_pool(m);

@@ -34,9 +34,9 @@ void ask_for_large_pages(const ArrayView& view) {
 
 }  // namespace
 
-ArrayView output_of(py::handle value, const char* argument) {
+ArrayView output_of(py::handle value, const char* argument, py::handle where) {
   const ArrayView view = view_of(value, argument);
-  ask_for_large_pages(view);
+  if (!is_cuda(where)) ask_for_large_pages(view);
   return view;
 }
 

@@ -28,31 +28,33 @@ void bind_pool(py::module_& m) {
   m.def(
       "pool",
       [](py::handle features, py::handle labels, py::handle pooled, py::handle saved,
-         std::string_view reduce, int num_threads) {
+         std::string_view reduce, py::handle where) {
         const ArrayView in = view_of(features, "features");
         const ArrayView labels_in = view_of(labels, "labels");
-        const ArrayView out = output_of(pooled, "pooled");
-        const OptionalView saved_out(saved, "saved");
+        const ArrayView out = output_of(pooled, "pooled", where);
+        const OptionalView saved_out(saved, "saved", where);
         const Reduce how = reduce_of(reduce);
-        const py::gil_scoped_release release;
-        pool(in, labels_in, out, saved_out.get(), how, cpu_context(num_threads));
+        run(where, [&](const Context& context) {
+          pool(in, labels_in, out, saved_out.get(), how, context);
+        });
       },
       py::arg("features"), py::arg("labels"), py::arg("pooled"), py::arg("saved"),
-      py::arg("reduce"), py::arg("num_threads"));
+      py::arg("reduce"), py::arg("where"));
   m.def(
       "pool_backward",
       [](py::handle grad_pooled, py::handle labels, py::handle saved, py::handle grad_features,
-         std::string_view reduce, int num_threads) {
+         std::string_view reduce, py::handle where) {
         const ArrayView in = view_of(grad_pooled, "grad_pooled");
         const ArrayView labels_in = view_of(labels, "labels");
         const OptionalView saved_in(saved, "saved");
-        const ArrayView out = output_of(grad_features, "grad_features");
+        const ArrayView out = output_of(grad_features, "grad_features", where);
         const Reduce how = reduce_of(reduce);
-        const py::gil_scoped_release release;
-        pool_backward(in, labels_in, saved_in.get(), out, how, cpu_context(num_threads));
+        run(where, [&](const Context& context) {
+          pool_backward(in, labels_in, saved_in.get(), out, how, context);
+        });
       },
       py::arg("grad_pooled"), py::arg("labels"), py::arg("saved"), py::arg("grad_features"),
-      py::arg("reduce"), py::arg("num_threads"));
+      py::arg("reduce"), py::arg("where"));
   m.def(
       "pool_saved_shape",
       [](std::int64_t batch, std::int64_t channels, std::int64_t num_segments,
@@ -66,24 +68,22 @@ void bind_pool(py::module_& m) {
       py::arg("batch"), py::arg("channels"), py::arg("num_segments"), py::arg("reduce"));
   m.def(
       "unpool",
-      [](py::handle pooled, py::handle labels, py::handle out, int num_threads) {
+      [](py::handle pooled, py::handle labels, py::handle out, py::handle where) {
         const ArrayView in = view_of(pooled, "pooled");
         const ArrayView labels_in = view_of(labels, "labels");
-        const ArrayView to = output_of(out, "out");
-        const py::gil_scoped_release release;
-        unpool(in, labels_in, to, cpu_context(num_threads));
+        const ArrayView to = output_of(out, "out", where);
+        run(where, [&](const Context& context) { unpool(in, labels_in, to, context); });
       },
-      py::arg("pooled"), py::arg("labels"), py::arg("out"), py::arg("num_threads"));
+      py::arg("pooled"), py::arg("labels"), py::arg("out"), py::arg("where"));
   m.def(
       "unpool_backward",
-      [](py::handle grad_out, py::handle labels, py::handle grad_pooled, int num_threads) {
+      [](py::handle grad_out, py::handle labels, py::handle grad_pooled, py::handle where) {
         const ArrayView in = view_of(grad_out, "grad_out");
         const ArrayView labels_in = view_of(labels, "labels");
-        const ArrayView to = output_of(grad_pooled, "grad_pooled");
-        const py::gil_scoped_release release;
-        unpool_backward(in, labels_in, to, cpu_context(num_threads));
+        const ArrayView to = output_of(grad_pooled, "grad_pooled", where);
+        run(where, [&](const Context& context) { unpool_backward(in, labels_in, to, context); });
       },
-      py::arg("grad_out"), py::arg("labels"), py::arg("grad_pooled"), py::arg("num_threads"));
+      py::arg("grad_out"), py::arg("labels"), py::arg("grad_pooled"), py::arg("where"));
 }
 
 }  // namespace superpix::python

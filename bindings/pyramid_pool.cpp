@@ -30,29 +30,31 @@ void bind_pyramid_pool(py::module_& m) {
   m.def(
       "pyramid_pool",
       [](py::handle features, py::handle pooled, py::handle indices, Bins bins,
-         const std::string& reduce, int num_threads) {
+         const std::string& reduce, py::handle where) {
         const ArrayView in = view_of(features, "features");
-        const ArrayView out = output_of(pooled, "pooled");
-        const OptionalView indices_out(indices, "indices");
-        const py::gil_scoped_release release;
-        pyramid_pool(in, out, indices_out.get(), {std::move(bins), reduce_of(reduce)},
-                     cpu_context(num_threads));
+        const ArrayView out = output_of(pooled, "pooled", where);
+        const OptionalView indices_out(indices, "indices", where);
+        const PyramidPoolParams params{std::move(bins), reduce_of(reduce)};
+        run(where, [&](const Context& context) {
+          pyramid_pool(in, out, indices_out.get(), params, context);
+        });
       },
       py::arg("features"), py::arg("pooled"), py::arg("indices"), py::arg("bins"),
-      py::arg("reduce"), py::arg("num_threads"));
+      py::arg("reduce"), py::arg("where"));
   m.def(
       "pyramid_pool_backward",
       [](py::handle grad_pooled, py::handle indices, py::handle grad_features, Bins bins,
-         const std::string& reduce, int num_threads) {
+         const std::string& reduce, py::handle where) {
         const ArrayView in = view_of(grad_pooled, "grad_pooled");
         const OptionalView indices_in(indices, "indices");
-        const ArrayView out = output_of(grad_features, "grad_features");
-        const py::gil_scoped_release release;
-        pyramid_pool_backward(in, indices_in.get(), out, {std::move(bins), reduce_of(reduce)},
-                              cpu_context(num_threads));
+        const ArrayView out = output_of(grad_features, "grad_features", where);
+        const PyramidPoolParams params{std::move(bins), reduce_of(reduce)};
+        run(where, [&](const Context& context) {
+          pyramid_pool_backward(in, indices_in.get(), out, params, context);
+        });
       },
       py::arg("grad_pooled"), py::arg("indices"), py::arg("grad_features"), py::arg("bins"),
-      py::arg("reduce"), py::arg("num_threads"));
+      py::arg("reduce"), py::arg("where"));
   m.def("pyramid_pool_size", &pyramid_pool_size, py::arg("bins"));
 }
 

@@ -13,18 +13,15 @@ void bind_slic(py::module_& m) {
   m.attr("CHROMA_WEIGHT") = kChromaWeight;
   m.def(
       "slic",
-      [](const py::array& image, const std::optional<py::array>& mask, std::int64_t num_segments,
+      [](py::handle image, py::handle mask, py::handle labels, std::int64_t num_segments,
          double compactness, int max_num_iter, const std::array<double, 3>& sigma,
          const std::array<double, 3>& spacing, bool convert_to_lab,
          const std::optional<std::pair<double, double>>& value_range, bool slic_zero,
          bool perturb_seeds, bool enforce_connectivity, double min_size_factor,
-         double max_size_factor, int refine_iter, std::int32_t start_label, int num_threads) {
+         double max_size_factor, int refine_iter, std::int32_t start_label, py::handle where) {
         const ArrayView in = view_of(image, "image");
-        const ArrayView inside = mask ? view_of(*mask, "mask") : ArrayView{};
-        if (in.ndim < 3) throw py::value_error("image must have a channel axis here");
-        py::array_t<std::int32_t> labels =
-            new_labels({image.shape(), image.shape() + image.ndim() - 1});
-        const ArrayView out = view_of(labels, "labels");
+        const OptionalView inside(mask, "mask");
+        const ArrayView out = output_of(labels, "labels", where);
         SlicParams params;
         params.num_segments = num_segments;
         params.compactness = compactness;
@@ -40,18 +37,13 @@ void bind_slic(py::module_& m) {
         params.max_size_factor = max_size_factor;
         params.refine_iter = refine_iter;
         params.start_label = start_label;
-        {
-          const py::gil_scoped_release release;
-          slic(in, mask ? &inside : nullptr, out, params, cpu_context(num_threads));
-        }
-        return labels;
+        run(where, [&](const Context& context) { slic(in, inside.get(), out, params, context); });
       },
-      py::arg("image").noconvert(), py::arg("mask").noconvert(), py::kw_only(),
-      py::arg("num_segments"), py::arg("compactness"), py::arg("max_num_iter"), py::arg("sigma"),
-      py::arg("spacing"), py::arg("convert_to_lab"), py::arg("value_range"), py::arg("slic_zero"),
+      py::arg("image"), py::arg("mask"), py::arg("labels"), py::kw_only(), py::arg("num_segments"),
+      py::arg("compactness"), py::arg("max_num_iter"), py::arg("sigma"), py::arg("spacing"),
+      py::arg("convert_to_lab"), py::arg("value_range"), py::arg("slic_zero"),
       py::arg("perturb_seeds"), py::arg("enforce_connectivity"), py::arg("min_size_factor"),
-      py::arg("max_size_factor"), py::arg("refine_iter"), py::arg("start_label"),
-      py::arg("num_threads"));
+      py::arg("max_size_factor"), py::arg("refine_iter"), py::arg("start_label"), py::arg("where"));
 }
 
 }  // namespace superpix::python

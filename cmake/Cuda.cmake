@@ -4,6 +4,7 @@ set(
   call
   device
   hard_labels
+  memory
   soft_slic
   soft_slic_backward
   soft_slic_centers

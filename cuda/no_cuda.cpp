@@ -2,8 +2,10 @@
 //
 // Linked in place of the CUDA sources: the same symbols, and the answer that there is nothing.
 #include <superpix/device.h>
+#include <superpix/error.h>
 
 #include "hard_labels.h"
+#include "memory.h"
 #include "soft_slic.h"
 
 namespace superpix {
@@ -20,8 +22,16 @@ void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, co
 void soft_slic(const ArrayView&, const ArrayView*, const ArrayView*, const ArrayView&,
                const ArrayView*, const SoftSlicParams&, const Context&) {}
 void soft_slic_backward(const ArrayView&, const ArrayView&, const ArrayView*, const ArrayView*,
-                        const ArrayView&, const ArrayView*, const SoftSlicParams&,
-                        const Context&) {}
+                        const ArrayView&, const ArrayView*, const SoftSlicParams&, const Context&) {
+}
+
+DeviceMemory::DeviceMemory(std::size_t bytes, int device_index)
+    : bytes_(bytes), device_index_(device_index) {
+  throw DeviceUnavailable("superpix was built without CUDA (SUPERPIX_CUDA=ON builds it in)");
+}
+DeviceMemory::~DeviceMemory() = default;
+void DeviceMemory::copy_from(const void*) {}
+void DeviceMemory::copy_to(void*) const {}
 
 }  // namespace cuda
 

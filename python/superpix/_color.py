@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from superpix import _arguments, _core
+from superpix import _arguments, _core, _device
 
 
 def rgb_to_lab(
-    image: NDArray[Any], *, channel_axis: int = -1, num_threads: int | None = None
+    image: NDArray[Any],
+    *,
+    channel_axis: int = -1,
+    device: str = "cpu",
+    num_threads: int | None = None,
 ) -> NDArray[np.float32]:
     """Convert sRGB to CIE 1976 L*a*b* (illuminant D65, 2 degree observer).
 
@@ -22,6 +26,8 @@ def rgb_to_lab(
         are, nominally in [0, 1].
     channel_axis : int, optional
         The axis of R, G, B.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. The result does not depend on it.
 
@@ -55,5 +61,6 @@ def rgb_to_lab(
     last = np.moveaxis(rgb, axis, -1)
     # The core takes up to 4 dimensions; of more, all but the channels may as well be one.
     flat = last if last.ndim <= 4 else last.reshape(-1, 3)
-    lab = _core.rgb_to_lab(flat, _arguments.threads(num_threads)).reshape(last.shape)
-    return np.ascontiguousarray(np.moveaxis(lab, -1, axis))
+    lab = np.empty(flat.shape, np.float32)
+    _device.run(_core.rgb_to_lab, _device.where(device, num_threads), (flat,), (lab,))
+    return np.ascontiguousarray(np.moveaxis(lab.reshape(last.shape), -1, axis))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from superpix import _arguments, _core
+from superpix import _arguments, _core, _device
 
 
 def enforce_connectivity(
@@ -18,6 +18,7 @@ def enforce_connectivity(
     image: NDArray[Any] | None = None,
     start_label: int = 1,
     channel_axis: int | None = -1,
+    device: str = "cpu",
     num_threads: int | None = None,
 ) -> NDArray[np.int32]:
     """Make every label one connected component that is neither too small nor too large.
@@ -44,6 +45,8 @@ def enforce_connectivity(
         The first label of the result.
     channel_axis : int or None, optional
         The channel axis of ``image``; None when it has the shape of ``labels``.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. The result does not depend on it.
 
@@ -81,14 +84,20 @@ def enforce_connectivity(
     start = _arguments.integer(start_label, "start_label")
     if not -(2**31) < start < 2**31 - checked.size:
         raise ValueError(f"start_label must leave room for the labels in int32, got {start}")
-    return _core.enforce_connectivity(
-        _arguments.native(checked),
-        _arguments.limited(least, "min_size"),
-        _arguments.limited(most, "max_size"),
-        None if image is None else _colors(image, checked, channel_axis),
-        start,
-        _arguments.threads(num_threads),
+    output = np.empty(checked.shape, np.int32)
+    _device.run(
+        _core.enforce_connectivity,
+        _device.where(device, num_threads),
+        (
+            _arguments.native(checked),
+            None if image is None else _colors(image, checked, channel_axis),
+        ),
+        (output,),
+        min_size=_arguments.limited(least, "min_size"),
+        max_size=_arguments.limited(most, "max_size"),
+        start_label=start,
     )
+    return output
 
 
 def _colors(

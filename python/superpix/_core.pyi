@@ -1,31 +1,38 @@
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 # An array, or (address, dtype name, shape) of C-contiguous memory.
 _View = NDArray[Any] | tuple[int, str, tuple[int, ...]]
 
+class _Workspace(Protocol):
+    def data_ptr(self) -> int: ...
+
+# A number of threads; or the index of a CUDA device, the address of a stream there, and what
+# allocates as many bytes.
+_Where = int | tuple[int, int, Callable[[int], _Workspace]]
+
 __version__: str
 CHROMA_WEIGHT: float
 
-def rgb_to_lab(image: NDArray[Any], num_threads: int) -> NDArray[np.float32]: ...
+def rgb_to_lab(image: _View, lab: _View, where: _Where) -> None: ...
 def enforce_connectivity(
-    labels: NDArray[Any],
+    labels: _View,
+    image: _View | None,
+    output: _View,
     min_size: int,
     max_size: int,
-    image: NDArray[np.float32] | None,
     start_label: int,
-    num_threads: int,
-) -> NDArray[np.int32]: ...
+    where: _Where,
+) -> None: ...
 def pool(
     features: _View,
     labels: _View,
     pooled: _View,
     saved: _View | None,
     reduce: str,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def pool_backward(
     grad_pooled: _View,
@@ -33,18 +40,17 @@ def pool_backward(
     saved: _View | None,
     grad_features: _View,
     reduce: str,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def pool_saved_shape(
     batch: int, channels: int, num_segments: int, reduce: str
 ) -> tuple[int, ...]: ...
-def unpool(pooled: _View, labels: _View, out: _View, num_threads: int) -> None: ...
-def unpool_backward(
-    grad_out: _View, labels: _View, grad_pooled: _View, num_threads: int
-) -> None: ...
+def unpool(pooled: _View, labels: _View, out: _View, where: _Where) -> None: ...
+def unpool_backward(grad_out: _View, labels: _View, grad_pooled: _View, where: _Where) -> None: ...
 def slic(
-    image: NDArray[Any],
-    mask: NDArray[np.bool_] | None,
+    image: _View,
+    mask: _View | None,
+    labels: _View,
     *,
     num_segments: int,
     compactness: float,
@@ -60,10 +66,10 @@ def slic(
     max_size_factor: float,
     refine_iter: int,
     start_label: int,
-    num_threads: int,
-) -> NDArray[np.int32]: ...
+    where: _Where,
+) -> None: ...
 def hard_labels(
-    association: _View, labels: _View, rows: int, columns: int, num_threads: int
+    association: _View, labels: _View, rows: int, columns: int, where: _Where
 ) -> None: ...
 def pyramid_pool(
     features: _View,
@@ -71,7 +77,7 @@ def pyramid_pool(
     indices: _View | None,
     bins: Sequence[int],
     reduce: str,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def pyramid_pool_backward(
     grad_pooled: _View,
@@ -79,9 +85,15 @@ def pyramid_pool_backward(
     grad_features: _View,
     bins: Sequence[int],
     reduce: str,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def pyramid_pool_size(bins: Sequence[int]) -> int: ...
+
+class DeviceMemory:
+    def __init__(self, bytes: int, device_index: int = 0) -> None: ...
+    def data_ptr(self) -> int: ...
+    def copy_from(self, array: NDArray[Any]) -> None: ...
+    def copy_to(self, array: NDArray[Any]) -> None: ...
 
 class Memory:
     def __init__(self, bytes: int) -> None: ...
@@ -103,7 +115,7 @@ def soft_pool(
     rows: int,
     columns: int,
     eps: float,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def soft_pool_backward(
     values: _View,
@@ -116,7 +128,7 @@ def soft_pool_backward(
     rows: int,
     columns: int,
     eps: float,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def soft_unpool(
     centers: _View,
@@ -125,7 +137,7 @@ def soft_unpool(
     rows: int,
     columns: int,
     normalize: bool,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def soft_unpool_backward(
     centers: _View,
@@ -136,7 +148,7 @@ def soft_unpool_backward(
     rows: int,
     columns: int,
     normalize: bool,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def soft_slic(
     features: _View,
@@ -148,7 +160,7 @@ def soft_slic(
     columns: int,
     num_iter: int,
     temperature: float,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...
 def soft_slic_backward(
     features: _View,
@@ -162,5 +174,5 @@ def soft_slic_backward(
     num_iter: int,
     temperature: float,
     grad_iter: int,
-    num_threads: int,
+    where: _Where,
 ) -> None: ...

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from superpix import _arguments, _core
+from superpix import _arguments, _core, _device
 
 
 def hard_labels(
-    association: NDArray[Any], grid: tuple[int, int], *, num_threads: int | None = None
+    association: NDArray[Any],
+    grid: tuple[int, int],
+    *,
+    device: str = "cpu",
+    num_threads: int | None = None,
 ) -> NDArray[np.int32]:
     """Return the superpixel that each pixel belongs to most.
 
@@ -24,6 +28,8 @@ def hard_labels(
         As `soft_slic` returns it. What it says of superpixels beyond the grid is left out.
     grid : (int, int)
         Rows and columns of superpixels, as in `soft_slic`.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`.
 
@@ -51,11 +57,12 @@ def hard_labels(
     shares = _arguments.planes(association, "association", "[9, H, W] or [B, 9, H, W]")
     rows, columns = _arguments.grid(grid, shares.shape)
     labels = np.empty((*shares.shape[:-3], *shares.shape[-2:]), np.int32)
-    _core.hard_labels(
-        _arguments.batched(shares, 4),
-        _arguments.batched(labels, 3),
+    _device.run(
+        _core.hard_labels,
+        _device.where(device, num_threads),
+        (_arguments.batched(shares, 4),),
+        (_arguments.batched(labels, 3),),
         rows=rows,
         columns=columns,
-        num_threads=_arguments.threads(num_threads),
     )
     return labels

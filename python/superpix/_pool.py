@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from superpix import _arguments, _core
+from superpix import _arguments, _core, _device
 
 Reduce = Literal["sum", "mean", "max", "min"]
 
@@ -18,6 +18,7 @@ def pool(
     num_segments: int,
     reduce: Reduce = "mean",
     *,
+    device: str = "cpu",
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Pool features over segments: one value for every segment and channel.
@@ -36,6 +37,8 @@ def pool(
     reduce : {"mean", "sum", "max", "min"}, optional
         Mean and sum count a cell once for every pixel of the segment in it; maximum and minimum are
         those of the cells that the segment touches. NaN in a segment makes the result NaN.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. No bit of the result depends on it.
 
@@ -70,19 +73,22 @@ def pool(
     segments = _segments(num_segments)
     how = _reduction(reduce)
     pooled = np.empty((*values.shape[:-2], segments), values.dtype)
-    _core.pool(
-        _arguments.batched(values, 4),
-        _arguments.batched(label_map, 3),
-        _arguments.batched(pooled, 3),
-        None,
-        how,
-        _arguments.threads(num_threads),
+    _device.run(
+        _core.pool,
+        _checked_where(device, num_threads, label_map, segments),
+        (_arguments.batched(values, 4), _arguments.batched(label_map, 3)),
+        (_arguments.batched(pooled, 3), None),
+        reduce=how,
     )
     return pooled
 
 
 def unpool(
-    pooled: NDArray[Any], labels: NDArray[Any], *, num_threads: int | None = None
+    pooled: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    device: str = "cpu",
+    num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Give every pixel what its segment has.
 
@@ -92,6 +98,8 @@ def unpool(
         Any strides; what is not C-contiguous is copied.
     labels : ndarray of int32 or int64, [H, W] or [B, H, W]
         The segment of each pixel, from 0 to K - 1; -1 for pixels of no segment.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`.
 
@@ -119,11 +127,11 @@ def unpool(
         raise ValueError(f"pooled must be [C, K] or [B, C, K], got shape {values.shape}")
     label_map = _labels(labels, values.ndim)
     out = np.empty((*values.shape[:-1], *label_map.shape[-2:]), values.dtype)
-    _core.unpool(
-        _arguments.batched(values, 3),
-        _arguments.batched(label_map, 3),
-        _arguments.batched(out, 4),
-        _arguments.threads(num_threads),
+    _device.run(
+        _core.unpool,
+        _checked_where(device, num_threads, label_map, values.shape[-1]),
+        (_arguments.batched(values, 3), _arguments.batched(label_map, 3)),
+        (_arguments.batched(out, 4),),
     )
     return out
 
@@ -137,6 +145,21 @@ def _labels(labels: object, ndim: int) -> NDArray[Any]:
         layout = "[H, W]" if ndim == 2 else "[B, H, W]"
         raise ValueError(f"labels must be {layout} like the batch, got shape {checked.shape}")
     return np.ascontiguousarray(checked)
+
+
+def _checked_where(
+    device: str, num_threads: int | None, labels: NDArray[Any], segments: int
+) -> _device.Where:
+    """Return where to compute; labels are checked here for CUDA, which cannot report them."""
+    where = _device.where(device, num_threads)
+    if isinstance(where, _device.Cuda) and labels.size > 0:
+        least, most = labels.min(), labels.max()
+        if least < -1 or most >= segments:
+            label = least if least < -1 else most
+            raise ValueError(
+                f"labels must be from 0 to num_segments - 1 = {segments - 1}, or -1, got {label}"
+            )
+    return where
 
 
 def _segments(value: object) -> int:

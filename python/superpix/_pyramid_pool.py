@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from superpix import _arguments, _core
+from superpix import _arguments, _core, _device
 
 
 def pyramid_pool(
@@ -15,6 +15,7 @@ def pyramid_pool(
     bins: tuple[int, ...] = (1, 2, 3, 6),
     reduce: str = "mean",
     *,
+    device: str = "cpu",
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], ...]:
     """Pool planes into grids of several sizes, all in one read.
@@ -31,6 +32,8 @@ def pyramid_pool(
         Sides of the grids, from 1 to 32768; any order, also more than there are pixels.
     reduce : {"mean", "max"}, optional
         What becomes of the pixels of a window. NaN makes either NaN.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. No bit of the result depends on it.
 
@@ -58,7 +61,7 @@ def pyramid_pool(
     >>> whole.tolist(), quarters.tolist()
     ([[[11.5]]], [[[4.0, 7.0], [16.0, 19.0]]])
     """
-    call = _prepared(features, bins, reduce, num_threads)
+    call = _prepared(features, bins, reduce, _device.where(device, num_threads))
     pooled, _ = _forward(call, with_indices=False)
     levels = np.split(pooled, np.cumsum([b * b for b in call.bins])[:-1], axis=-1)
     return tuple(
@@ -72,6 +75,7 @@ def pyramid_pool_backward(
     bins: tuple[int, ...] = (1, 2, 3, 6),
     reduce: str = "mean",
     *,
+    device: str = "cpu",
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Return the gradient of a loss with respect to the features of `pyramid_pool`.
@@ -81,7 +85,7 @@ def pyramid_pool_backward(
 
     Parameters
     ----------
-    features, bins, reduce, num_threads
+    features, bins, reduce, device, num_threads
         As in `pyramid_pool`.
     grad_levels : tuple of ndarray, [C, b, b] or [B, C, b, b]
         Gradients of the loss with respect to what `pyramid_pool` returned.
@@ -106,7 +110,7 @@ def pyramid_pool_backward(
     >>> gradient.tolist()
     [[[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]]
     """
-    call = _prepared(features, bins, reduce, num_threads)
+    call = _prepared(features, bins, reduce, _device.where(device, num_threads))
     if not isinstance(grad_levels, tuple | list) or len(grad_levels) != len(call.bins):
         raise TypeError(f"grad_levels must be a tuple of {len(call.bins)} arrays")
     flat = []
@@ -122,13 +126,13 @@ def pyramid_pool_backward(
         flat.append(checked.reshape(*expected[:-2], b * b))
     indices = _forward(call, with_indices=True)[1] if call.reduce == "max" else None
     grad_features = np.empty_like(call.values)
-    _core.pyramid_pool_backward(
-        _arguments.batched(np.concatenate(flat, axis=-1), 3),
-        indices,
-        _arguments.batched(grad_features, 4),
+    _device.run(
+        _core.pyramid_pool_backward,
+        call.where,
+        (_arguments.batched(np.concatenate(flat, axis=-1), 3), indices),
+        (_arguments.batched(grad_features, 4),),
         bins=call.bins,
         reduce=call.reduce,
-        num_threads=call.num_threads,
     )
     return grad_features
 
@@ -139,11 +143,11 @@ class _Call(NamedTuple):
     values: NDArray[Any]
     bins: list[int]
     reduce: str
-    num_threads: int
+    where: _device.Where
 
 
 def _prepared(
-    features: NDArray[Any], bins: tuple[int, ...], reduce: str, num_threads: int | None
+    features: NDArray[Any], bins: tuple[int, ...], reduce: str, where: _device.Where
 ) -> _Call:
     values = _arguments.planes(features, "features", "[C, H, W] or [B, C, H, W]")
     if not isinstance(bins, tuple | list):
@@ -151,7 +155,7 @@ def _prepared(
     sides = [_arguments.bounded(side, "bins") for side in bins]
     if not isinstance(reduce, str):
         raise TypeError(f"reduce must be 'mean' or 'max', got {_arguments.shown(reduce)}")
-    return _Call(values, sides, reduce, _arguments.threads(num_threads))
+    return _Call(values, sides, reduce, where)
 
 
 def _forward(call: _Call, *, with_indices: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -159,12 +163,12 @@ def _forward(call: _Call, *, with_indices: bool) -> tuple[NDArray[Any], NDArray[
     shape = (*call.values.shape[:-2], _core.pyramid_pool_size(call.bins))
     pooled = np.empty(shape, call.values.dtype)
     indices = np.empty(_arguments.batched(pooled, 3).shape, np.int32) if with_indices else None
-    _core.pyramid_pool(
-        _arguments.batched(call.values, 4),
-        _arguments.batched(pooled, 3),
-        indices,
+    _device.run(
+        _core.pyramid_pool,
+        call.where,
+        (_arguments.batched(call.values, 4),),
+        (_arguments.batched(pooled, 3), indices),
         bins=call.bins,
         reduce=call.reduce,
-        num_threads=call.num_threads,
     )
     return pooled, indices

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from superpix import _arguments, _core
+from superpix import _arguments, _core, _device
 
 
 def slic(
@@ -127,7 +127,7 @@ def slic(
     ((48, 64), np.int32(1))
     """
     pixels, dims = _with_channels_last(image, channel_axis)
-    _check_device(device)
+    where = _device.where(device, num_threads)
     channels = pixels.shape[-1]
     if convert2lab is not None:
         convert2lab = _arguments.flag(convert2lab, "convert2lab")
@@ -140,9 +140,12 @@ def slic(
             f"convert2lab: Lab colorspace conversion requires a RGB image, got {channels} channels"
         )
     spacing_zyx = _spacing(spacing, dims)
-    return _core.slic(
-        pixels,
-        None if mask is None else _mask(mask, pixels.shape[:-1]),
+    labels = np.empty(pixels.shape[:-1], np.int32)
+    _device.run(
+        _core.slic,
+        where,
+        (pixels, None if mask is None else _mask(mask, pixels.shape[:-1])),
+        (labels,),
         num_segments=_clipped(_arguments.integer(n_segments, "n_segments")),
         compactness=_arguments.number(compactness, "compactness"),
         max_num_iter=_arguments.bounded(max_num_iter, "max_num_iter"),
@@ -157,8 +160,8 @@ def slic(
         max_size_factor=_arguments.number(max_size_factor, "max_size_factor"),
         refine_iter=_arguments.bounded(refine_iter, "refine_iter"),
         start_label=_arguments.bounded(start_label, "start_label"),
-        num_threads=_arguments.threads(num_threads),
     )
+    return labels
 
 
 def _with_channels_last(image: object, channel_axis: int | None) -> tuple[NDArray[Any], int]:
@@ -186,19 +189,6 @@ def _with_channels_last(image: object, channel_axis: int | None) -> tuple[NDArra
     if pixels.size == 0:
         raise ValueError(f"image must not be empty, got shape {pixels.shape[:-1]}")
     return pixels, dims
-
-
-def _check_device(device: str) -> None:
-    if device == "cuda":
-        if not _core.built_with_cuda():
-            why = "this build of superpix has no CUDA support"
-        elif not _core.cuda_available():
-            why = "no CUDA device or driver was found"
-        else:
-            why = "slic has no CUDA kernel yet"
-        raise RuntimeError(f'device="cuda": {why}; use device="cpu"')
-    if device != "cpu":
-        raise ValueError(f'device must be "cpu" or "cuda", got {device!r}')
 
 
 def _mask(mask: object, shape: tuple[int, ...]) -> NDArray[np.bool_]:

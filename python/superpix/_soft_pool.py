@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from superpix import _arguments, _core
+from superpix import _arguments, _core, _device
 
 
 def soft_pool(
@@ -16,6 +16,7 @@ def soft_pool(
     grid: tuple[int, int],
     *,
     eps: float = 1e-12,
+    device: str = "cpu",
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Average values over superpixels that pixels belong to in part.
@@ -36,6 +37,8 @@ def soft_pool(
         Rows and columns of superpixels, K = rows * columns, as in `soft_slic`.
     eps : float, optional
         Added to the weight of a superpixel; at least 0. One without weight gets 0 if it is more.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. No bit of the result depends on it.
 
@@ -75,15 +78,14 @@ def soft_pool(
     shape = (*pixels.shape[:-3], 9, *pixels.shape[-2:])
     shares = _arguments.alike(association, "association", shape, pixels, "values")
     pooled = np.empty((*pixels.shape[:-2], rows * columns), pixels.dtype)
-    _core.soft_pool(
-        _arguments.batched(pixels, 4),
-        _arguments.batched(shares, 4),
-        _arguments.batched(pooled, 3),
-        None,
+    _device.run(
+        _core.soft_pool,
+        _device.where(device, num_threads),
+        (_arguments.batched(pixels, 4), _arguments.batched(shares, 4)),
+        (_arguments.batched(pooled, 3), None),
         rows=rows,
         columns=columns,
         eps=_arguments.number(eps, "eps"),
-        num_threads=_arguments.threads(num_threads),
     )
     return pooled
 
@@ -94,6 +96,7 @@ def soft_unpool(
     grid: tuple[int, int],
     *,
     normalize: bool = True,
+    device: str = "cpu",
     num_threads: int | None = None,
 ) -> NDArray[Any]:
     """Average for every pixel the superpixels that it belongs to in part.
@@ -116,6 +119,8 @@ def soft_unpool(
     normalize : bool, optional
         False leaves out the division by R_p: what pixels at the border give to superpixels beyond
         it then counts as 0.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. No bit of the result depends on it.
 
@@ -156,13 +161,13 @@ def soft_unpool(
     shape = (*superpixels.shape[:-2], 9, *shares.shape[-2:])
     shares = _arguments.alike(shares, "association", shape, superpixels, "centers")
     out = np.empty((*superpixels.shape[:-1], *shares.shape[-2:]), superpixels.dtype)
-    _core.soft_unpool(
-        _arguments.batched(superpixels, 3),
-        _arguments.batched(shares, 4),
-        _arguments.batched(out, 4),
+    _device.run(
+        _core.soft_unpool,
+        _device.where(device, num_threads),
+        (_arguments.batched(superpixels, 3), _arguments.batched(shares, 4)),
+        (_arguments.batched(out, 4),),
         rows=rows,
         columns=columns,
         normalize=_arguments.flag(normalize, "normalize"),
-        num_threads=_arguments.threads(num_threads),
     )
     return out

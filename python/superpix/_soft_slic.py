@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from superpix import _arguments, _core
+from superpix import _arguments, _core, _device
 
 
 class SoftSlicResult(NamedTuple):
@@ -24,6 +24,7 @@ def soft_slic(
     *,
     temperature: float = 1.0,
     initial_centers: NDArray[Any] | None = None,
+    device: str = "cpu",
     num_threads: int | None = None,
 ) -> SoftSlicResult:
     """Associate every pixel with nine superpixels, each in part.
@@ -51,6 +52,8 @@ def soft_slic(
         Squared distances are divided by it; greater than 0.
     initial_centers : ndarray, [C, K] or [B, C, K], optional
         dtype of ``features``. By default the means of the cells.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. No bit of the result depends on it.
 
@@ -84,7 +87,14 @@ def soft_slic(
     ((9, 20, 30), (2, 6))
     """
     association, centers, _ = _forward(
-        _prepared(features, grid, num_iter, temperature, initial_centers, num_threads)
+        _prepared(
+            features,
+            grid,
+            num_iter,
+            temperature,
+            initial_centers,
+            _device.where(device, num_threads),
+        )
     )
     return SoftSlicResult(association, centers)
 
@@ -106,6 +116,7 @@ def soft_slic_backward(
     temperature: float = 1.0,
     initial_centers: NDArray[Any] | None = None,
     grad_iter: int | None = None,
+    device: str = "cpu",
     num_threads: int | None = None,
 ) -> SoftSlicGradients:
     """Return the gradient of a loss with respect to the arguments of `soft_slic`.
@@ -115,7 +126,7 @@ def soft_slic_backward(
 
     Parameters
     ----------
-    features, grid, num_iter, temperature, initial_centers, num_threads
+    features, grid, num_iter, temperature, initial_centers, device, num_threads
         As in `soft_slic`.
     grad_association : ndarray, shape and dtype of the association, optional
         Gradient of the loss with respect to the association; zero by default.
@@ -145,7 +156,9 @@ def soft_slic_backward(
     >>> superpix.soft_slic_backward(features, (2, 3), grad_centers=ones).features.shape
     (2, 20, 30)
     """
-    call = _prepared(features, grid, num_iter, temperature, initial_centers, num_threads)
+    call = _prepared(
+        features, grid, num_iter, temperature, initial_centers, _device.where(device, num_threads)
+    )
     outer = _optional(grad_association, "grad_association", call.association_shape, call.values)
     inner = _optional(grad_centers, "grad_centers", call.centers_shape, call.values)
     back = 0 if grad_iter is None else _arguments.bounded(grad_iter, "grad_iter")
@@ -154,19 +167,24 @@ def soft_slic_backward(
     _, _, history = _forward(call)
     grad_features = np.empty_like(call.values)
     grad_initial = None if call.start is None else np.empty_like(call.start)
-    _core.soft_slic_backward(
-        _arguments.batched(call.values, 4),
-        history,
-        None if outer is None else _arguments.batched(outer, 4),
-        None if inner is None else _arguments.batched(inner, 3),
-        _arguments.batched(grad_features, 4),
-        None if grad_initial is None else _arguments.batched(grad_initial, 3),
+    _device.run(
+        _core.soft_slic_backward,
+        call.where,
+        (
+            _arguments.batched(call.values, 4),
+            history,
+            None if outer is None else _arguments.batched(outer, 4),
+            None if inner is None else _arguments.batched(inner, 3),
+        ),
+        (
+            _arguments.batched(grad_features, 4),
+            None if grad_initial is None else _arguments.batched(grad_initial, 3),
+        ),
         rows=call.grid[0],
         columns=call.grid[1],
         num_iter=call.num_iter,
         temperature=call.temperature,
         grad_iter=back,
-        num_threads=call.num_threads,
     )
     return SoftSlicGradients(grad_features, grad_initial)
 
@@ -179,7 +197,7 @@ class _Call(NamedTuple):
     grid: tuple[int, int]
     num_iter: int
     temperature: float
-    num_threads: int
+    where: _device.Where
 
     @property
     def association_shape(self) -> tuple[int, ...]:
@@ -196,7 +214,7 @@ def _prepared(
     num_iter: int,
     temperature: float,
     initial_centers: NDArray[Any] | None,
-    num_threads: int | None,
+    where: _device.Where,
 ) -> _Call:
     values = _arguments.planes(features, "features", "[C, H, W] or [B, C, H, W]")
     iterations = _arguments.bounded(num_iter, "num_iter")
@@ -208,7 +226,7 @@ def _prepared(
         _arguments.grid(grid, values.shape),
         iterations,
         _arguments.number(temperature, "temperature"),
-        _arguments.threads(num_threads),
+        where,
     )
     start = _optional(initial_centers, "initial_centers", call.centers_shape, values)
     return call._replace(start=start)
@@ -234,16 +252,17 @@ def _forward(call: _Call) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     centers = np.empty(call.centers_shape, call.values.dtype)
     batch, channels, superpixels = _arguments.batched(centers, 3).shape
     history = np.empty((call.num_iter + 1, batch, superpixels, channels + 1), call.values.dtype)
-    _core.soft_slic(
-        _arguments.batched(call.values, 4),
-        None if call.start is None else _arguments.batched(call.start, 3),
-        _arguments.batched(association, 4),
-        _arguments.batched(centers, 3),
-        history,
+    _device.run(
+        _core.soft_slic,
+        call.where,
+        (
+            _arguments.batched(call.values, 4),
+            None if call.start is None else _arguments.batched(call.start, 3),
+        ),
+        (_arguments.batched(association, 4), _arguments.batched(centers, 3), history),
         rows=call.grid[0],
         columns=call.grid[1],
         num_iter=call.num_iter,
         temperature=call.temperature,
-        num_threads=call.num_threads,
     )
     return association, centers, history

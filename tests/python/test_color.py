@@ -53,8 +53,8 @@ def test_signature() -> None:
     keywords = {
         p.name: p.default for p in found.values() if p.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    assert keywords == {"channel_axis": -1, "num_threads": None}
-    assert len(found) == 3
+    assert keywords == {"channel_axis": -1, "device": "cpu", "num_threads": None}
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize(("rgb", "lab"), KNOWN.values(), ids=KNOWN.keys())

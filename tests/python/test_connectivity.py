@@ -98,6 +98,7 @@ def test_signature() -> None:
     ]
     assert sorted(found[3:]) == [
         ("channel_axis", keyword, -1),
+        ("device", keyword, "cpu"),
         ("image", keyword, None),
         ("num_threads", keyword, None),
         ("start_label", keyword, 1),

@@ -33,20 +33,21 @@ View = tuple[int, str, tuple[int, ...]]
 
 def define(
     schema: str,
-    cpu: Callable[..., Any],
+    kernel: Callable[..., Any],
     fake: Callable[..., Any],
     batch_dims: tuple[int | None, ...],
     out_batch_dims: tuple[int, ...],
 ) -> Any:
     """Define an op of the namespace ``superpix`` and return it.
 
-    ``fake`` makes outputs of the right shapes. ``batch_dims`` tells for each argument which of its
-    dimensions is the batch, into which `torch.vmap` folds its own; None for what is no tensor.
+    ``kernel`` calls the core, on whatever device its tensors are. ``fake`` makes outputs of the
+    right shapes. ``batch_dims`` tells for each argument which of its dimensions is the batch, into
+    which `torch.vmap` folds its own; None for what is no tensor.
     """
     name = schema.partition("(")[0]
     _LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
-    _LIBRARY.impl(name, cpu, "CPU")
-    _LIBRARY.impl(name, _no_cuda(name), "CUDA")
+    _LIBRARY.impl(name, kernel, "CPU")
+    _LIBRARY.impl(name, kernel, "CUDA")
     torch.library.register_fake(f"superpix::{name}", fake, lib=_LIBRARY)
     op = getattr(torch.ops.superpix, name).default
     torch.library.register_vmap(
@@ -112,13 +113,30 @@ def optional_view(tensor: Tensor | None) -> View | None:
     return None if tensor is None else view(tensor)
 
 
+def where(tensor: Tensor) -> Any:
+    """Return what the core takes for where to compute: a number of threads, or a stream of CUDA.
+
+    Workspace on CUDA is PyTorch's, of the current stream, so that nobody else gets it before the
+    kernels have run, and a graph that captures them keeps it.
+    """
+    if not tensor.is_cuda:
+        return torch.get_num_threads()
+    device = tensor.device
+    stream = torch.cuda.current_stream(device).cuda_stream
+
+    def allocate(size: int) -> Tensor:
+        return torch.empty(size, dtype=torch.uint8, device=device)
+
+    return device.index, stream, allocate
+
+
 def in_kept_memory(output: Tensor) -> Tensor:
     """Return a contiguous output that nothing was written to yet, with other memory if it is large.
 
     Large outputs lie in memory that the core keeps for the next one of the size: PyTorch would hand
     it back to the system, and new pages cost several times what is done with them here.
     """
-    if output.nbytes < _LARGE:
+    if output.nbytes < _LARGE or output.is_cuda:
         return output
     memory = torch.frombuffer(_core.Memory(output.nbytes), dtype=output.dtype)
     # A view of this tensor would not do: autograd lets nothing change it in place.
@@ -218,15 +236,6 @@ def check_string(value: object, name: str) -> None:
     """Raise unless ``value`` is a string."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, got {_arguments.shown(value)}")
-
-
-def _no_cuda(name: str) -> Callable[..., Any]:
-    def refuse(*_: object) -> Any:
-        raise NotImplementedError(
-            f"superpix::{name} has no CUDA kernel: move its tensors to the CPU"
-        )
-
-    return refuse
 
 
 def _folded(

@@ -57,18 +57,22 @@ def _empty_labels(association: Tensor, rows: int, columns: int) -> Tensor:
     return association.new_empty((batch, height, width), dtype=torch.int64)
 
 
-def _hard_labels_cpu(association: Tensor, rows: int, columns: int) -> Tensor:
+def _hard_labels_in_core(association: Tensor, rows: int, columns: int) -> Tensor:
     association = association.contiguous()
     labels = _empty_labels(association, rows, columns)
     _core.hard_labels(
-        _library.view(association), _library.view(labels), rows, columns, torch.get_num_threads()
+        _library.view(association),
+        _library.view(labels),
+        rows,
+        columns,
+        _library.where(association),
     )
     return labels
 
 
 _hard_labels = _library.define(
     "hard_labels(Tensor association, SymInt rows, SymInt columns) -> Tensor",
-    _hard_labels_cpu,
+    _hard_labels_in_core,
     _empty_labels,
     batch_dims=(0, None, None),
     out_batch_dims=(0,),

@@ -160,7 +160,7 @@ def _empty_outputs(
     return pooled, features.new_empty(shape, dtype=torch.int32)
 
 
-def _pool_cpu(
+def _pool_in_core(
     features: Tensor, labels: Tensor, num_segments: int, reduce: str
 ) -> tuple[Tensor, Tensor]:
     features, labels = features.contiguous(), labels.contiguous()
@@ -172,7 +172,7 @@ def _pool_cpu(
         _library.view(pooled),
         _library.view(saved),
         reduce,
-        torch.get_num_threads(),
+        _library.where(features),
     )
     return outputs
 
@@ -183,7 +183,7 @@ def _empty_gradient(
     return grad_pooled.new_empty((*grad_pooled.shape[:2], height, width))
 
 
-def _pool_backward_cpu(
+def _pool_backward_in_core(
     grad_pooled: Tensor, labels: Tensor, saved: Tensor, height: int, width: int, reduce: str
 ) -> Tensor:
     grad_pooled, labels, saved = grad_pooled.contiguous(), labels.contiguous(), saved.contiguous()
@@ -196,7 +196,7 @@ def _pool_backward_cpu(
         _library.view(saved),
         _library.view(grad_features),
         reduce,
-        torch.get_num_threads(),
+        _library.where(grad_pooled),
     )
     return grad_features
 
@@ -205,14 +205,14 @@ def _empty_image(pooled: Tensor, labels: Tensor) -> Tensor:
     return pooled.new_empty((*pooled.shape[:2], *labels.shape[1:]))
 
 
-def _unpool_cpu(pooled: Tensor, labels: Tensor) -> Tensor:
+def _unpool_in_core(pooled: Tensor, labels: Tensor) -> Tensor:
     pooled, labels = pooled.contiguous(), labels.contiguous()
     out = _library.in_kept_memory(_empty_image(pooled, labels))
     _core.unpool(
         _library.view(pooled),
         _library.view(labels),
         _library.view(out),
-        torch.get_num_threads(),
+        _library.where(pooled),
     )
     return out
 
@@ -220,7 +220,7 @@ def _unpool_cpu(pooled: Tensor, labels: Tensor) -> Tensor:
 _pool = _library.define(
     "pool(Tensor features, Tensor labels, SymInt num_segments, str reduce) "
     "-> (Tensor pooled, Tensor saved)",
-    _pool_cpu,
+    _pool_in_core,
     _empty_outputs,
     batch_dims=(0, 0, None, None),
     out_batch_dims=(0, 0),
@@ -228,14 +228,14 @@ _pool = _library.define(
 _pool_backward = _library.define(
     "pool_backward(Tensor grad_pooled, Tensor labels, Tensor saved, SymInt height, SymInt width, "
     "str reduce) -> Tensor",
-    _pool_backward_cpu,
+    _pool_backward_in_core,
     _empty_gradient,
     batch_dims=(0, 0, 0, None, None, None),
     out_batch_dims=(0,),
 )
 _unpool = _library.define(
     "unpool(Tensor pooled, Tensor labels) -> Tensor",
-    _unpool_cpu,
+    _unpool_in_core,
     _empty_image,
     batch_dims=(0, 0),
     out_batch_dims=(0,),

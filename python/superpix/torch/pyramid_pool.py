@@ -173,7 +173,7 @@ def _empty_outputs(features: Tensor, bins: Sequence[int], reduce: str) -> tuple[
     )
 
 
-def _forward_cpu(features: Tensor, bins: Sequence[int], reduce: str) -> tuple[Tensor, Tensor]:
+def _forward_in_core(features: Tensor, bins: Sequence[int], reduce: str) -> tuple[Tensor, Tensor]:
     features = features.contiguous()
     outputs = _empty_outputs(features, bins, reduce)
     pooled, indices = outputs
@@ -183,7 +183,7 @@ def _forward_cpu(features: Tensor, bins: Sequence[int], reduce: str) -> tuple[Te
         _library.view(indices) if reduce == "max" else None,
         bins,
         reduce,
-        torch.get_num_threads(),
+        _library.where(features),
     )
     return outputs
 
@@ -194,7 +194,7 @@ def _empty_gradient(
     return grad_pooled.new_empty((*grad_pooled.shape[:2], height, width))
 
 
-def _backward_cpu(
+def _backward_in_core(
     grad_pooled: Tensor, indices: Tensor, height: int, width: int, bins: Sequence[int], reduce: str
 ) -> Tensor:
     grad_pooled, indices = grad_pooled.contiguous(), indices.contiguous()
@@ -205,14 +205,14 @@ def _backward_cpu(
         _library.view(grad_features),
         bins,
         reduce,
-        torch.get_num_threads(),
+        _library.where(grad_pooled),
     )
     return grad_features
 
 
 _forward = _library.define(
     "pyramid_pool(Tensor features, int[] bins, str reduce) -> (Tensor pooled, Tensor indices)",
-    _forward_cpu,
+    _forward_in_core,
     _empty_outputs,
     batch_dims=(0, None, None),
     out_batch_dims=(0, 0),
@@ -220,7 +220,7 @@ _forward = _library.define(
 _backward = _library.define(
     "pyramid_pool_backward(Tensor grad_pooled, Tensor indices, SymInt height, SymInt width, "
     "int[] bins, str reduce) -> Tensor",
-    _backward_cpu,
+    _backward_in_core,
     _empty_gradient,
     batch_dims=(0, 0, None, None, None, None),
     out_batch_dims=(0,),

@@ -154,7 +154,7 @@ def _empty_pooled(
     )
 
 
-def _pool_cpu(
+def _pool_in_core(
     values: Tensor, association: Tensor, rows: int, columns: int, eps: float
 ) -> tuple[Tensor, Tensor]:
     values, association = values.contiguous(), association.contiguous()
@@ -168,7 +168,7 @@ def _pool_cpu(
         rows,
         columns,
         eps,
-        torch.get_num_threads(),
+        _library.where(values),
     )
     return outputs
 
@@ -188,7 +188,7 @@ def _empty_gradients_of_pool(
     return _empty_like(values, of_values), _empty_like(association, of_association)
 
 
-def _pool_backward_cpu(
+def _pool_backward_in_core(
     values: Tensor,
     association: Tensor,
     pooled: Tensor,
@@ -219,7 +219,7 @@ def _pool_backward_cpu(
         rows,
         columns,
         eps,
-        torch.get_num_threads(),
+        _library.where(values),
     )
     return grad_values, grad_association
 
@@ -227,7 +227,7 @@ def _pool_backward_cpu(
 _pool_forward = _library.define(
     "soft_pool(Tensor values, Tensor association, SymInt rows, SymInt columns, float eps) "
     "-> (Tensor pooled, Tensor weights)",
-    _pool_cpu,
+    _pool_in_core,
     _empty_pooled,
     batch_dims=(0, 0, None, None, None),
     out_batch_dims=(0, 0),
@@ -236,7 +236,7 @@ _pool_backward = _library.define(
     "soft_pool_backward(Tensor values, Tensor association, Tensor pooled, Tensor weights, "
     "Tensor grad_pooled, SymInt rows, SymInt columns, float eps, bool of_values, "
     "bool of_association) -> (Tensor grad_values, Tensor grad_association)",
-    _pool_backward_cpu,
+    _pool_backward_in_core,
     _empty_gradients_of_pool,
     batch_dims=(0, 0, 0, 0, 0, None, None, None, None, None),
     out_batch_dims=(0, 0),
@@ -286,7 +286,7 @@ def _empty_out(
     return centers.new_empty(*centers.shape[:2], *association.shape[2:])
 
 
-def _unpool_cpu(
+def _unpool_in_core(
     centers: Tensor, association: Tensor, rows: int, columns: int, normalize: bool
 ) -> Tensor:
     centers, association = centers.contiguous(), association.contiguous()
@@ -298,7 +298,7 @@ def _unpool_cpu(
         rows,
         columns,
         normalize,
-        torch.get_num_threads(),
+        _library.where(centers),
     )
     return out
 
@@ -316,7 +316,7 @@ def _empty_gradients_of_unpool(
     return _empty_like(centers, of_centers), _empty_like(association, of_association)
 
 
-def _unpool_backward_cpu(
+def _unpool_backward_in_core(
     centers: Tensor,
     association: Tensor,
     grad_out: Tensor,
@@ -339,7 +339,7 @@ def _unpool_backward_cpu(
         rows,
         columns,
         normalize,
-        torch.get_num_threads(),
+        _library.where(centers),
     )
     return grad_centers, grad_association
 
@@ -347,7 +347,7 @@ def _unpool_backward_cpu(
 _unpool_forward = _library.define(
     "soft_unpool(Tensor centers, Tensor association, SymInt rows, SymInt columns, bool normalize) "
     "-> Tensor",
-    _unpool_cpu,
+    _unpool_in_core,
     _empty_out,
     batch_dims=(0, 0, None, None, None),
     out_batch_dims=(0,),
@@ -356,7 +356,7 @@ _unpool_backward = _library.define(
     "soft_unpool_backward(Tensor centers, Tensor association, Tensor grad_out, SymInt rows, "
     "SymInt columns, bool normalize, bool of_centers, bool of_association) "
     "-> (Tensor grad_centers, Tensor grad_association)",
-    _unpool_backward_cpu,
+    _unpool_backward_in_core,
     _empty_gradients_of_unpool,
     batch_dims=(0, 0, 0, None, None, None, None, None),
     out_batch_dims=(0, 0),

@@ -171,7 +171,7 @@ def _empty_outputs(
     )
 
 
-def _forward_cpu(
+def _forward_in_core(
     features: Tensor,
     initial_centers: Tensor | None,
     rows: int,
@@ -196,7 +196,7 @@ def _forward_cpu(
         columns,
         num_iter,
         temperature,
-        torch.get_num_threads(),
+        _library.where(features),
     )
     return association, centers, history
 
@@ -212,7 +212,7 @@ def _empty_gradients(
     return grad_features, torch.empty_like(initial_centers, memory_format=torch.contiguous_format)
 
 
-def _backward_cpu(
+def _backward_in_core(
     features: Tensor,
     initial_centers: Tensor | None,
     history: Tensor,
@@ -241,7 +241,7 @@ def _backward_cpu(
         num_iter,
         temperature,
         grad_iter,
-        torch.get_num_threads(),
+        _library.where(features),
     )
     return grad_features, grad_initial
 
@@ -250,7 +250,7 @@ _forward = _library.define(
     "soft_slic(Tensor features, Tensor? initial_centers, SymInt rows, SymInt columns, "
     "int num_iter, float temperature, int grad_iter) "
     "-> (Tensor association, Tensor centers, Tensor history)",
-    _forward_cpu,
+    _forward_in_core,
     _empty_outputs,
     batch_dims=(0, 0, None, None, None, None, None),
     out_batch_dims=(0, 0, 1),
@@ -259,7 +259,7 @@ _backward = _library.define(
     "soft_slic_backward(Tensor features, Tensor? initial_centers, Tensor history, "
     "Tensor? grad_association, Tensor? grad_centers, SymInt rows, SymInt columns, int num_iter, "
     "float temperature, int grad_iter) -> (Tensor grad_features, Tensor grad_initial)",
-    _backward_cpu,
+    _backward_in_core,
     _empty_gradients,
     batch_dims=(0, 0, 1, 0, 0, None, None, None, None, None),
     out_batch_dims=(0, 0),

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Memory of a CUDA device, for NumPy arrays that are to be computed on there.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <superpix/error.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "array.h"
+#include "cuda/memory.h"
+
+namespace py = pybind11;
+
+namespace superpix::python {
+namespace {
+
+ArrayView bytes_of(const py::array& array, const cuda::DeviceMemory& memory) {
+  const ArrayView view = view_of(array, "array");
+  if (!view.is_contiguous() || static_cast<std::size_t>(array.nbytes()) != memory.size()) {
+    throw InvalidArgument("array must be C-contiguous and have as many bytes as the memory");
+  }
+  return view;
+}
+
+}  // namespace
+
+void bind_device(py::module_& m) {
+  using cuda::DeviceMemory;
+  py::class_<DeviceMemory>(m, "DeviceMemory")
+      .def(py::init<std::size_t, int>(), py::arg("bytes"), py::arg("device_index") = 0)
+      .def("data_ptr",
+           [](const DeviceMemory& self) { return reinterpret_cast<std::uintptr_t>(self.data()); })
+      .def("copy_from",
+           [](DeviceMemory& self, const py::array& array) {
+             const ArrayView view = bytes_of(array, self);
+             const py::gil_scoped_release release;
+             if (self.size() > 0) self.copy_from(view.data);
+           })
+      .def("copy_to", [](const DeviceMemory& self, py::array array) {
+        const ArrayView view = bytes_of(array, self);
+        const py::gil_scoped_release release;
+        if (self.size() > 0) self.copy_to(view.data);
+      });
+}
+
+}  // namespace superpix::python

@@ -1,0 +1,28 @@
+"""Which core is tested, and which tests have a CUDA device."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+import pytest
+
+# A core whose CUDA kernels the CPU executes (tests/cuda), in place of the installed one.
+if path := os.environ.get("SUPERPIX_TEST_CORE"):
+    spec = importlib.util.spec_from_file_location("superpix._core", path)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules["superpix._core"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["superpix._core"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    import superpix
+
+    if superpix.cuda_available():
+        return
+    no_device = pytest.mark.skip(reason="there is no CUDA device")
+    for item in items:
+        if "cuda" in item.keywords:
+            item.add_marker(no_device)
