@@ -4,6 +4,10 @@ set(
   call
   device
   hard_labels
+  soft_pool
+  soft_pool_gradient
+  soft_pool_mix
+  soft_pool_sums
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

@@ -4,6 +4,7 @@
 #include <superpix/device.h>
 
 #include "hard_labels.h"
+#include "soft_pool.h"
 
 namespace superpix {
 
@@ -15,6 +16,16 @@ std::vector<std::string> cuda_devices() { return {}; }
 namespace cuda {
 
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
+
+void soft_pool(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView*,
+               const SoftPoolParams&, const Context&) {}
+void soft_pool_backward(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView&,
+                        const ArrayView&, const ArrayView*, const ArrayView*, const SoftPoolParams&,
+                        const Context&) {}
+void soft_unpool(const ArrayView&, const ArrayView&, const ArrayView&, const SoftUnpoolParams&,
+                 const Context&) {}
+void soft_unpool_backward(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView*,
+                          const ArrayView*, const SoftUnpoolParams&, const Context&) {}
 
 }  // namespace cuda
 

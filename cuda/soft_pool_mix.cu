@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A thread owns a pack of pixels and keeps its nine weights in registers, a block a piece of a
+// strip. For a group of channels at a time, the block brings the superpixels around the strip to
+// shared memory, from where each thread mixes its pixels' values: neighbours in a cell read the
+// same address, which costs as much as one read. Associations are read once for every kMostChannels
+// channels, values written once, in accesses of up to 16 bytes.
+#include "soft_pool_mix.h"
+
+#include <algorithm>
+
+#include "shared.h"
+#include "soft_pool_neighborhood.h"
+
+namespace superpix::cuda {
+namespace {
+
+constexpr int kThreads = 128;
+// With more channels, more blocks share them.
+constexpr int kMostChannels = 128;
+
+template <class S, int N>
+__global__ void __launch_bounds__(kThreads)
+    mix_kernel(MixArgs<S> args, Strips strips, int channels, int num_chunks, int group) {
+  using R = ComputeType<S>;
+  constexpr int kTogether = kPackSize<R>;
+  R* const centers = shared_memory<R>();  // [neighbourhood][stride], channels in a row
+  const int chunk = static_cast<int>(blockIdx.x) % num_chunks;
+  const Piece piece = strips.piece<N>(static_cast<int>(blockIdx.x) / num_chunks);
+  const Neighborhood around(piece, strips.grid());
+  const std::int64_t plane = strips.grid().num_pixels();
+  const int num_cells = strips.grid().num_cells();
+  const int stride = channel_stride<R>(group);
+
+  const int i = piece.begin + static_cast<int>(threadIdx.x);
+  R weights[kCandidates][N];
+  const R* of_slot = centers;
+  std::int64_t pixel = 0;
+  if (i < piece.end) {
+    const PackOfPixels pack = pack_of<N>(piece, i, strips.grid());
+    pixel = pack.pixel;
+    of_slot += (pack.column - piece.column) * stride;
+    load_weights<N>(args.association + piece.image * kCandidates * plane + pixel, strips.grid(),
+                    piece.row, pack.column, weights);
+    if (args.normalize) normalize(weights);
+  }
+
+  const int first = Axis{channels, num_chunks}.begin(chunk);
+  const int last = Axis{channels, num_chunks}.begin(chunk + 1);
+  for (int c = first; c < last; c += group) {
+    const int count = min(group, last - c);
+    if (c > first) __syncthreads();
+    around.for_each(count, kTogether, [&](int k, int superpixel, int d) {
+      R value = 0;
+      if (superpixel >= 0 && d < count) {
+        const std::int64_t from = (piece.image * channels + c + d) * num_cells + superpixel;
+        value = widen(args.centers[from]);
+        if (args.divisors != nullptr) {
+          value /= args.divisors[piece.image * num_cells + superpixel] + args.eps;
+        }
+      }
+      centers[k * stride + d] = value;
+    });
+    __syncthreads();
+    if (i >= piece.end) continue;
+    S* to = args.values + (piece.image * channels + c) * plane + pixel;
+    for (int d = 0; d < count; d += kTogether, to += kTogether * plane) {
+      R mixed[kTogether][N] = {};
+#pragma unroll
+      for (int slot = 0; slot < kCandidates; ++slot) {
+        const auto center = load_pack<kTogether>(of_slot + around.place(slot) * stride + d);
+#pragma unroll
+        for (int m = 0; m < kTogether; ++m) {
+#pragma unroll
+          for (int n = 0; n < N; ++n) mixed[m][n] += center.element[m] * weights[slot][n];
+        }
+      }
+#pragma unroll
+      for (int m = 0; m < kTogether; ++m) {
+        if (d + m >= count) break;
+        Pack<S, N> out;
+#pragma unroll
+        for (int n = 0; n < N; ++n) out.element[n] = narrow<S>(mixed[m][n]);
+        store_pack(to + m * plane, out);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class S>
+void mix_centers(const Call& call, const SoftPoolShape& shape, const MixArgs<S>& args) {
+  using R = ComputeType<S>;
+  with_pixel_pack<S>(shape.grid.x, {args.association, args.values}, [&](auto n) {
+    constexpr int kN = decltype(n)::value;
+    const Strips strips = strips_of_pixels(shape.grid, kN, kThreads);
+    const int num_chunks = static_cast<int>(blocks_for(shape.channels, kMostChannels));
+    const int group = channel_group<R>(strips, std::min(shape.channels, kMostChannels));
+    const std::size_t shared =
+        static_cast<std::size_t>(most_places(strips) * channel_stride<R>(group)) * sizeof(R);
+    call.launch(mix_kernel<S, kN>, shape.batch * strips.pieces_of_image() * num_chunks,
+                threads_for(strips), shared, args, strips, shape.channels, num_chunks, group);
+  });
+}
+
+template void mix_centers(const Call&, const SoftPoolShape&, const MixArgs<float>&);
+template void mix_centers(const Call&, const SoftPoolShape&, const MixArgs<double>&);
+template void mix_centers(const Call&, const SoftPoolShape&, const MixArgs<Half>&);
+template void mix_centers(const Call&, const SoftPoolShape&, const MixArgs<BFloat16>&);
+
+}  // namespace superpix::cuda
