@@ -18,9 +18,14 @@ namespace {
 constexpr int kThreads = 128;
 // With more channels, more blocks share them.
 constexpr int kMostChannels = 128;
+constexpr int kMostChannelsOfFewPieces = 32;
+
+// Blocks that are to fit a multiprocessor at once, given the registers that elements need.
+template <class S>
+constexpr int kBlocks = sizeof(S) == 8 ? 5 : 7;
 
 template <class S, int N>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocks<S>)
     mix_kernel(MixArgs<S> args, Strips strips, int channels, int num_chunks, int group) {
   using R = ComputeType<S>;
   constexpr int kTogether = kPackSize<R>;
@@ -28,7 +33,7 @@ __global__ void __launch_bounds__(kThreads)
   const int chunk = static_cast<int>(blockIdx.x) % num_chunks;
   const Piece piece = strips.piece<N>(static_cast<int>(blockIdx.x) / num_chunks);
   const Neighborhood around(piece, strips.grid());
-  const std::int64_t plane = strips.grid().num_pixels();
+  const auto plane = static_cast<int>(strips.grid().num_pixels());
   const int num_cells = strips.grid().num_cells();
   const int stride = channel_stride<R>(group);
 
@@ -50,21 +55,22 @@ __global__ void __launch_bounds__(kThreads)
   for (int c = first; c < last; c += group) {
     const int count = min(group, last - c);
     if (c > first) __syncthreads();
-    around.for_each(count, kTogether, [&](int k, int superpixel, int d) {
-      R value = 0;
-      if (superpixel >= 0 && d < count) {
-        const std::int64_t from = (piece.image * channels + c + d) * num_cells + superpixel;
-        value = widen(args.centers[from]);
-        if (args.divisors != nullptr) {
-          value /= args.divisors[piece.image * num_cells + superpixel] + args.eps;
-        }
+    around.for_each([&](int place, int superpixel, int channel, int step) {
+      const S* from = args.centers + (piece.image * channels + c) * num_cells + superpixel;
+      R divisor = 1;
+      if (args.divisors != nullptr && superpixel >= 0) {
+        divisor = args.divisors[piece.image * num_cells + superpixel] + args.eps;
       }
-      centers[k * stride + d] = value;
+      for (int d = channel; d < stride; d += step) {
+        const bool exists = superpixel >= 0 && d < count;
+        const R center = exists ? widen(from[static_cast<std::int64_t>(d) * num_cells]) : R{0};
+        centers[place * stride + d] = exists ? center / divisor : R{0};
+      }
     });
     __syncthreads();
     if (i >= piece.end) continue;
     S* to = args.values + (piece.image * channels + c) * plane + pixel;
-    for (int d = 0; d < count; d += kTogether, to += kTogether * plane) {
+    for (int d = 0; d < count; d += kTogether, to += static_cast<std::int64_t>(kTogether) * plane) {
       R mixed[kTogether][N] = {};
 #pragma unroll
       for (int slot = 0; slot < kCandidates; ++slot) {
@@ -81,7 +87,7 @@ __global__ void __launch_bounds__(kThreads)
         Pack<S, N> out;
 #pragma unroll
         for (int n = 0; n < N; ++n) out.element[n] = narrow<S>(mixed[m][n]);
-        store_pack(to + m * plane, out);
+        store_pack(to + static_cast<std::int64_t>(m) * plane, out);
       }
     }
   }
@@ -95,8 +101,9 @@ void mix_centers(const Call& call, const SoftPoolShape& shape, const MixArgs<S>&
   with_pixel_pack<S>(shape.grid.x, {args.association, args.values}, [&](auto n) {
     constexpr int kN = decltype(n)::value;
     const Strips strips = strips_of_pixels(shape.grid, kN, kThreads);
-    const int num_chunks = static_cast<int>(blocks_for(shape.channels, kMostChannels));
-    const int group = channel_group<R>(strips, std::min(shape.channels, kMostChannels));
+    const int most = are_few(strips) ? kMostChannelsOfFewPieces : kMostChannels;
+    const int num_chunks = static_cast<int>(blocks_for(shape.channels, most));
+    const int group = channel_group<R>(strips, std::min(shape.channels, most));
     const std::size_t shared =
         static_cast<std::size_t>(most_places(strips) * channel_stride<R>(group)) * sizeof(R);
     call.launch(mix_kernel<S, kN>, shape.batch * strips.pieces_of_image() * num_chunks,

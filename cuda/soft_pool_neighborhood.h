@@ -26,18 +26,21 @@ class Neighborhood {
   /// Where the candidate of a slot is for the strip's first cell; by one later for the next cell.
   __device__ int place(int slot) const { return slot / 3 * width_ + slot % 3; }
 
-  /// Calls f(place, superpixel or -1, channel) for all superpixels and `count` channels, and those
-  /// that make up a multiple of `multiple`; the block's threads share the calls.
+  /// Calls f(place, superpixel or -1, channel, step) so that the block's threads share all
+  /// superpixels and channels: each is to take every step-th channel from the one given on.
   template <class F>
-  __device__ void for_each(int count, int multiple, F f) const {
-    const int end = (count + multiple - 1) / multiple * multiple * size();
-    for (int i = static_cast<int>(threadIdx.x); i < end; i += static_cast<int>(blockDim.x)) {
-      const int channel = i / size();
-      const int place = i - channel * size();
+  __device__ void for_each(F f) const {
+    const auto thread = static_cast<int>(threadIdx.x);
+    const auto threads = static_cast<int>(blockDim.x);
+    const int places = min(size(), threads);
+    const int channel = thread / places;
+    const int step = threads / places;
+    if (channel >= step) return;
+    for (int place = thread - channel * places; place < size(); place += places) {
       const int row = row_ + place / width_;
       const int column = column_ + place % width_;
       const bool exists = row >= 0 && row < grid_.y.cells && column >= 0 && column < grid_.x.cells;
-      f(place, exists ? row * grid_.x.cells + column : -1, channel);
+      f(place, exists ? row * grid_.x.cells + column : -1, channel, step);
     }
   }
 
@@ -50,8 +53,7 @@ class Neighborhood {
 /// those to neighbours fall into different banks.
 template <class R>
 __host__ __device__ int channel_stride(int group) {
-  const int packs = (group + kPackSize<R> - 1) / kPackSize<R>;
-  return (packs | 1) * kPackSize<R>;
+  return ((group + kPackSize<R> - 1) / kPackSize<R> | 1) * kPackSize<R>;
 }
 
 /// Strips for kernels whose threads own a pack each: of some cache lines, and of enough pixels for
@@ -63,7 +65,12 @@ inline Strips strips_of_pixels(const Grid& grid, int pack_size, int threads) {
                                       static_cast<int>(threads * pack_size / cell));
   return {grid, pack_size, std::min<std::int64_t>(cells, threads), threads};
 }
+/// As many threads as a piece has packs, in whole warps.
 inline int threads_for(const Strips& strips) { return (strips.longest_piece() + 31) / 32 * 32; }
+
+/// Whether the pieces of an image are too few to keep a device busy, so that channels must be
+/// shared out, too. No matter how many images there are: results do not depend on it.
+inline bool are_few(const Strips& strips) { return strips.pieces_of_image() < 256; }
 
 /// The most superpixels that are around a strip.
 inline int most_places(const Strips& strips) { return 3 * (strips.longest_width() + 2); }

@@ -55,22 +55,22 @@ class Strips {
   int longest_width() const { return strips_.longest(); }
   /// The most packs that a piece has.
   __host__ __device__ int longest_piece() const { return packs_; }
-  __host__ __device__ int pieces_of_strip() const { return num_pieces_; }
-  __host__ __device__ int strips_of_row() const { return strips_.cells; }
+  int pieces_of_strip() const { return num_pieces_; }
   std::int64_t pieces_of_image() const {
     return static_cast<std::int64_t>(grid_.y.cells) * strips_.cells * num_pieces_;
   }
 
   /// The pieces of all images, strip by strip.
   template <int N>
-  __device__ Piece piece(std::int64_t i) const {
+  __device__ Piece piece(int i) const {
     Piece piece;
-    const std::int64_t strip = i / num_pieces_;
-    piece.begin = static_cast<int>(i - strip * num_pieces_) * packs_;
-    const std::int64_t row = strip / strips_.cells;
-    const int s = static_cast<int>(strip - row * strips_.cells);
-    piece.image = row / grid_.y.cells;
-    piece.row = static_cast<int>(row - piece.image * grid_.y.cells);
+    const int strip = i / num_pieces_;
+    piece.begin = (i - strip * num_pieces_) * packs_;
+    const int row = strip / strips_.cells;  // of all images
+    const int s = strip - row * strips_.cells;
+    const int image = row / grid_.y.cells;
+    piece.image = image;
+    piece.row = row - image * grid_.y.cells;
     piece.column = strips_.begin(s);
     piece.width = strips_.begin(s + 1) - piece.column;
     piece.y = grid_.y.begin(piece.row);

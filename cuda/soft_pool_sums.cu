@@ -51,22 +51,24 @@ __device__ __forceinline__ R sum_over_lanes(R (&v)[kCount]) {
 }
 
 template <class S, int N>
-__global__ void __launch_bounds__(kMostWarps * 32)
+__global__ void __launch_bounds__(kMostWarps * 32, 3)
     produce_kernel(SumArgs<S> args, Strips cells, int channels, int fields, int num_chunks,
                    ComputeType<S>* __restrict__ partials) {
   using R = ComputeType<S>;
   constexpr int kCount = kTogether<R>;
+  constexpr int kPacks = N > 1 ? 1 : 2;  // that a lane reads before it goes on
   const int chunk = static_cast<int>(blockIdx.x) % num_chunks;
-  const std::int64_t block = static_cast<int>(blockIdx.x) / num_chunks;
+  const int block = static_cast<int>(blockIdx.x) / num_chunks;
   const Piece piece = cells.piece<N>(block);
   const Grid& grid = cells.grid();
-  const std::int64_t plane = grid.num_pixels();
+  const auto plane = static_cast<int>(grid.num_pixels());
   const int num_packs = piece.end - piece.begin;
-  const int row = cells.longest_piece() * N;
-  R* const weights = shared_memory<R>();                                  // [9][row]
-  int* const pixels = shared_memory<int>(kCandidates * row * sizeof(R));  // of packs
+  constexpr int kRow = kPiecePixels;
+  R* const weights = shared_memory<R>();                                   // [9][kRow]
+  int* const pixels = shared_memory<int>(kCandidates * kRow * sizeof(R));  // of packs
 
-  const S* association = args.association + piece.image * kCandidates * plane;
+  const S* const association = args.association + piece.image * kCandidates * plane;
+  const S* const values = args.values + piece.image * channels * plane;
   for (int i = static_cast<int>(threadIdx.x); i < num_packs; i += static_cast<int>(blockDim.x)) {
     const int pixel = pack_of<N>(piece, piece.begin + i, grid).pixel;
     pixels[i] = pixel;
@@ -76,7 +78,7 @@ __global__ void __launch_bounds__(kMostWarps * 32)
 #pragma unroll
     for (int slot = 0; slot < kCandidates; ++slot) {
 #pragma unroll
-      for (int n = 0; n < N; ++n) weights[slot * row + i * N + n] = loaded[slot][n];
+      for (int n = 0; n < N; ++n) weights[slot * kRow + i * N + n] = loaded[slot][n];
     }
   }
   __syncthreads();
@@ -86,41 +88,51 @@ __global__ void __launch_bounds__(kMostWarps * 32)
   for (int group = groups.begin(chunk) + static_cast<int>(threadIdx.x / 32);
        group < groups.begin(chunk + 1); group += static_cast<int>(blockDim.x / 32)) {
     const int c = group * kCount;
-    const S* from = args.values + (piece.image * channels + c) * plane;
+    const S* from = values + static_cast<std::int64_t>(c) * plane;
     R sums[kCandidates][kCount] = {};
-    R value[kCount][N];
+    R value[kPacks][kCount][N];
 #pragma unroll
     for (int m = 0; m < kCount; ++m) {
 #pragma unroll
-      for (int n = 0; n < N; ++n) value[m][n] = c + m == channels ? R{1} : R{0};
+      for (int n = 0; n < kPacks * N; ++n) value[n / N][m][n % N] = c + m == channels ? R{1} : R{0};
     }
-    for (int i = lane; i < num_packs; i += 32) {
-      const S* at = from + pixels[i];
+    for (int first = lane; first < num_packs; first += 32 * kPacks) {
 #pragma unroll
-      for (int m = 0; m < kCount; ++m) {
-        if (c + m >= channels) break;
-        const Pack<S, N> pack = load_pack<N>(at + m * plane);
-#pragma unroll
-        for (int n = 0; n < N; ++n) value[m][n] = widen(pack.element[n]);
-      }
-#pragma unroll
-      for (int slot = 0; slot < kCandidates; ++slot) {
-        const Pack<R, N> weight = load_pack<N>(weights + slot * row + i * N);
+      for (int p = 0; p < kPacks; ++p) {
+        const int i = first + 32 * p;
+        const S* at = from + (i < num_packs ? pixels[i] : 0);
 #pragma unroll
         for (int m = 0; m < kCount; ++m) {
+          if (c + m >= channels || i >= num_packs) break;
+          const Pack<S, N> pack = load_pack<N>(at + static_cast<std::int64_t>(m) * plane);
 #pragma unroll
-          for (int n = 0; n < N; ++n) sums[slot][m] += weight.element[n] * value[m][n];
+          for (int n = 0; n < N; ++n) value[p][m][n] = widen(pack.element[n]);
+        }
+      }
+#pragma unroll
+      for (int p = 0; p < kPacks; ++p) {
+        const int i = first + 32 * p;
+        if (i >= num_packs) break;
+#pragma unroll
+        for (int slot = 0; slot < kCandidates; ++slot) {
+          const Pack<R, N> weight = load_pack<N>(weights + slot * kRow + i * N);
+#pragma unroll
+          for (int m = 0; m < kCount; ++m) {
+#pragma unroll
+            for (int n = 0; n < N; ++n) sums[slot][m] += weight.element[n] * value[p][m][n];
+          }
         }
       }
     }
+    R sum[kCandidates];
+#pragma unroll
+    for (int slot = 0; slot < kCandidates; ++slot) sum[slot] = sum_over_lanes(sums[slot]);
     // Of the 32 / kCount lanes that have the sums of a channel, the first one writes them.
     const int field = c + lane / (32 / kCount);
-    const bool writes = lane % (32 / kCount) == 0 && field < fields;
+    if (lane % (32 / kCount) != 0 || field >= fields) continue;
+    R* const to = partials + static_cast<std::int64_t>(block) * kCandidates * fields + field;
 #pragma unroll
-    for (int slot = 0; slot < kCandidates; ++slot) {
-      const R sum = sum_over_lanes(sums[slot]);
-      if (writes) partials[(block * kCandidates + slot) * fields + field] = sum;
-    }
+    for (int slot = 0; slot < kCandidates; ++slot) to[slot * fields] = sum[slot];
   }
 }
 
@@ -193,18 +205,15 @@ __global__ void __launch_bounds__(128)
     for (int y = grid.y.begin(row); y < grid.y.begin(row + 1); ++y) {
       for (int x = grid.x.begin(column); x < grid.x.begin(column + 1); ++x) {
         const std::int64_t pixel = static_cast<std::int64_t>(y) * grid.x.length + x;
-        R weight;
+        R weight = widen(association[(kCandidates - 1 - slot) * plane + pixel]);
         if (args.normalize) {
-          R weights[kCandidates][1];
-          load_weights<1>(association + pixel, grid, row, column, weights);
-          normalize(weights);
-          weight = 0;
+          R of_pixel = 0;
 #pragma unroll
           for (int j = 0; j < kCandidates; ++j) {
-            if (j == kCandidates - 1 - slot) weight = weights[j][0];
+            const bool exists = grid.candidate(row, column, j) >= 0;
+            if (exists) of_pixel += widen(association[j * plane + pixel]);
           }
-        } else {
-          weight = widen(association[(kCandidates - 1 - slot) * plane + pixel]);
+          weight *= inverse_or_zero(of_pixel);
         }
         total += weight;
 #pragma unroll
@@ -254,10 +263,10 @@ void sum_pixels(const Call& call, const SoftPoolShape& shape, const SumArgs<S>& 
     const int of_chunk = static_cast<int>(blocks_for(groups, num_chunks));
     const int rounds = static_cast<int>(blocks_for(of_chunk, kMostWarps));
     const int warps = static_cast<int>(blocks_for(of_chunk, rounds));
-    const std::size_t packs = static_cast<std::size_t>(cells.longest_piece());
+    const std::size_t shared = kCandidates * kPiecePixels * sizeof(R) +
+                               static_cast<std::size_t>(cells.longest_piece()) * sizeof(int);
     call.launch(produce_kernel<S, kN>, shape.batch * cells.pieces_of_image() * num_chunks,
-                warps * 32, packs * (kCandidates * kN * sizeof(R) + sizeof(int)), args, cells,
-                shape.channels, fields, num_chunks, partials);
+                warps * 32, shared, args, cells, shape.channels, fields, num_chunks, partials);
     int lanes = 1;
     while (lanes < 32 && lanes < cells.pieces_of_strip()) lanes *= 2;
     const std::int64_t num_sums = shape.batch * grid.num_cells() * shape.channels;

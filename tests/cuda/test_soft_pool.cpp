@@ -58,8 +58,7 @@ const std::vector<Case> kCases = {
     // Channels for several groups, and for several blocks.
     {1, 50, 16, 24, 2, 3},
     {1, 131, 8, 21, 1, 2},
-    {1, 131, 8, 8, 2, 4},
-    {1, 300, 5, 7, 1, 1},
+    {1, 131, 8, 16, 2, 4},
     {0, 3, 8, 8, 2, 2},
 };
 
