@@ -214,8 +214,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<N>)
       inverse[n] = normalize(weights);
 #pragma unroll
       for (int slot = 0; slot < kCandidates; ++slot) {
-        const bool exists = grid.candidate(piece.row, pack.column, slot) >= 0;
-        if (exists) mean[n] += weights[slot][0] * sums[slot][n];
+        mean[n] += weights[slot][0] * sums[slot][n];
       }
     }
   }

@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<S>)
       for (int d = channel; d < stride; d += step) {
         const bool exists = superpixel >= 0 && d < count;
         const R center = exists ? widen(from[static_cast<std::int64_t>(d) * num_cells]) : R{0};
-        centers[place * stride + d] = exists ? center / divisor : R{0};
+        centers[place * stride + d] = center / divisor;
       }
     });
     __syncthreads();

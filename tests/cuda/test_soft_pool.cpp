@@ -50,7 +50,7 @@ const std::vector<Case> kCases = {
     {3, 4, 9, 11, 9, 11},
     {1, 9, 12, 40, 6, 20},
     {1, 3, 16, 64, 4, 16},
-    {1, 2, 2, 300, 2, 300},
+    {1, 9, 2, 300, 2, 300},
     {1, 2, 300, 2, 300, 2},
     {2, 2, 1, 40, 1, 6},
     {1, 2, 40, 1, 5, 1},
@@ -59,6 +59,7 @@ const std::vector<Case> kCases = {
     {1, 50, 16, 24, 2, 3},
     {1, 131, 8, 21, 1, 2},
     {1, 131, 8, 16, 2, 4},
+    {1, 70, 256, 4, 256, 1},
     {0, 3, 8, 8, 2, 2},
 };
 
@@ -306,7 +307,8 @@ TEST(SoftPoolOnCuda, WithoutWeightThereIsNothing) {
 
 // What is not finite reaches what the CPU lets it reach: the superpixels around, and no further.
 TEST(SoftPoolOnCuda, NotFiniteValuesStayWhereTheyAre) {
-  for (const Case& c : {Case{1, 3, 30, 40, 3, 4}, Case{1, 3, 20, 48, 5, 12}}) {
+  for (const Case& c :
+       {Case{1, 3, 30, 40, 3, 4}, Case{1, 3, 20, 48, 5, 12}, Case{1, 2, 15, 256, 3, 4}}) {
     for (const float bad : {NAN, INFINITY}) {
       SCOPED_TRACE(bad);
       auto in = input_of<float>(c);
