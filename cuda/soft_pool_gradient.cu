@@ -72,24 +72,29 @@ __device__ void load_coefficients(const AssociationGradientArgs<S>& args, const 
     if (of_pool && superpixel >= 0) {
       divisor = args.divisors[piece.image * num_cells + superpixel] + args.eps;
     }
-    for (int d = channel; d < stride; d += step) {
-      const std::int64_t from = (first + d) * num_cells;
-      R origin = 0;
-      R coefficient = 0;
-      R product = 0;
-      if (d < count && has_origin) origin = origin_near(widen(origins[from + middle]));
-      if (d < count && superpixel >= 0) {
-        coefficient = widen(args.centers[from + superpixel]);
-        if (of_pool) {
-          coefficient /= divisor;
-          product = coefficient * (widen(args.pooled[from + superpixel]) - origin);
-        } else {
-          coefficient -= origin;
-        }
+    for (int first_d = channel; first_d < stride; first_d += kStagedTogether * step) {
+      R center[kStagedTogether] = {};
+      R mean[kStagedTogether] = {};
+      R origin[kStagedTogether] = {};
+#pragma unroll
+      for (int u = 0; u < kStagedTogether; ++u) {
+        const int d = first_d + u * step;
+        if (d >= count) break;
+        const std::int64_t from = (first + d) * num_cells;
+        if (has_origin) origin[u] = widen(origins[from + middle]);
+        if (superpixel >= 0) center[u] = widen(args.centers[from + superpixel]);
+        if (superpixel >= 0 && of_pool) mean[u] = widen(args.pooled[from + superpixel]);
       }
-      shared.coefficients[place * stride + d] = coefficient;
-      shared.products[place * stride + d] = product;
-      if (place == 0) shared.origins[d] = of_pool ? origin : R{0};
+#pragma unroll
+      for (int u = 0; u < kStagedTogether; ++u) {
+        const int d = first_d + u * step;
+        if (d >= stride) break;
+        const R from = superpixel >= 0 ? origin_near(origin[u]) : R{0};
+        const R coefficient = of_pool ? center[u] / divisor : center[u] - from;
+        shared.coefficients[place * stride + d] = coefficient;
+        shared.products[place * stride + d] = coefficient * (mean[u] - from);
+        if (place == 0) shared.origins[d] = of_pool ? origin_near(origin[u]) : R{0};
+      }
     }
   });
 }
@@ -210,7 +215,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<N>)
 #pragma unroll
     for (int n = 0; n < N; ++n) {
       R weights[kCandidates][1];
-      load_weights<1>(args.association + of_pack + n, grid, piece.row, pack.column, weights);
+      load_weights(args.association + of_pack + n, grid, piece.row, pack.column, weights);
       inverse[n] = normalize(weights);
 #pragma unroll
       for (int slot = 0; slot < kCandidates; ++slot) {

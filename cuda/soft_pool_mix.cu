@@ -20,9 +20,40 @@ constexpr int kThreads = 128;
 constexpr int kMostChannels = 128;
 constexpr int kMostChannelsOfFewPieces = 32;
 
+/// Channels [first, first + count) of the superpixels around a strip, the rest of the stride being
+/// 0.
+template <class S>
+__device__ void load_centers(const MixArgs<S>& args, const Neighborhood& around, std::int64_t image,
+                             int channels, int first, int count, int stride, int num_cells,
+                             ComputeType<S>* centers) {
+  using R = ComputeType<S>;
+  around.for_each([&](int place, int superpixel, int channel, int step) {
+    const S* from = args.centers + (image * channels + first) * num_cells + superpixel;
+    R divisor = 1;
+    if (args.divisors != nullptr && superpixel >= 0) {
+      divisor = args.divisors[image * num_cells + superpixel] + args.eps;
+    }
+    for (int first_d = channel; first_d < stride; first_d += kStagedTogether * step) {
+      R center[kStagedTogether] = {};
+#pragma unroll
+      for (int u = 0; u < kStagedTogether; ++u) {
+        const int d = first_d + u * step;
+        if (d >= count || superpixel < 0) break;
+        center[u] = widen(from[static_cast<std::int64_t>(d) * num_cells]);
+      }
+#pragma unroll
+      for (int u = 0; u < kStagedTogether; ++u) {
+        const int d = first_d + u * step;
+        if (d >= stride) break;
+        centers[place * stride + d] = args.divisors != nullptr ? center[u] / divisor : center[u];
+      }
+    }
+  });
+}
+
 // Blocks that are to fit a multiprocessor at once, given the registers that elements need.
 template <class S>
-constexpr int kBlocks = sizeof(S) == 8 ? 5 : 7;
+constexpr int kBlocks = sizeof(S) == 8 ? 5 : 6;
 
 template <class S, int N>
 __global__ void __launch_bounds__(kThreads, kBlocks<S>)
@@ -38,16 +69,15 @@ __global__ void __launch_bounds__(kThreads, kBlocks<S>)
   const int stride = channel_stride<R>(group);
 
   const int i = piece.begin + static_cast<int>(threadIdx.x);
-  R weights[kCandidates][N];
+  R weights[kCandidates][N] = {};
   const R* of_slot = centers;
-  std::int64_t pixel = 0;
+  int pixel = 0;
   if (i < piece.end) {
     const PackOfPixels pack = pack_of<N>(piece, i, strips.grid());
     pixel = pack.pixel;
     of_slot += (pack.column - piece.column) * stride;
-    load_weights<N>(args.association + piece.image * kCandidates * plane + pixel, strips.grid(),
-                    piece.row, pack.column, weights);
-    if (args.normalize) normalize(weights);
+    load_weights(args.association + piece.image * kCandidates * plane + pixel, strips.grid(),
+                 piece.row, pack.column, weights);
   }
 
   const int first = Axis{channels, num_chunks}.begin(chunk);
@@ -55,18 +85,9 @@ __global__ void __launch_bounds__(kThreads, kBlocks<S>)
   for (int c = first; c < last; c += group) {
     const int count = min(group, last - c);
     if (c > first) __syncthreads();
-    around.for_each([&](int place, int superpixel, int channel, int step) {
-      const S* from = args.centers + (piece.image * channels + c) * num_cells + superpixel;
-      R divisor = 1;
-      if (args.divisors != nullptr && superpixel >= 0) {
-        divisor = args.divisors[piece.image * num_cells + superpixel] + args.eps;
-      }
-      for (int d = channel; d < stride; d += step) {
-        const bool exists = superpixel >= 0 && d < count;
-        const R center = exists ? widen(from[static_cast<std::int64_t>(d) * num_cells]) : R{0};
-        centers[place * stride + d] = center / divisor;
-      }
-    });
+    load_centers(args, around, piece.image, channels, c, count, stride, num_cells, centers);
+    // Not before: associations are to arrive while centers do.
+    if (c == first && args.normalize) normalize(weights);
     __syncthreads();
     if (i >= piece.end) continue;
     S* to = args.values + (piece.image * channels + c) * plane + pixel;

@@ -49,6 +49,9 @@ class Neighborhood {
   const Grid& grid_;
 };
 
+/// How many channels a thread reads before it goes on to write them to shared memory.
+inline constexpr int kStagedTogether = 4;
+
 /// From one superpixel's channels to the next one's: an odd number of accesses of 16 bytes, so that
 /// those to neighbours fall into different banks.
 template <class R>

@@ -114,18 +114,12 @@ template <int N, class S>
 __device__ __forceinline__ void load_weights(const S* from, const Grid& grid, int row, int column,
                                              ComputeType<S> (&weights)[kCandidates][N]) {
   const std::int64_t plane = grid.num_pixels();
-  Pack<S, N> packs[kCandidates];
 #pragma unroll
   for (int slot = 0; slot < kCandidates; ++slot) {
-    packs[slot] = load_pack<N>(from + slot * plane);
-  }
+    Pack<S, N> pack = {};
+    if (grid.candidate(row, column, slot) >= 0) pack = load_pack<N>(from + slot * plane);
 #pragma unroll
-  for (int slot = 0; slot < kCandidates; ++slot) {
-    const bool exists = grid.candidate(row, column, slot) >= 0;
-#pragma unroll
-    for (int n = 0; n < N; ++n) {
-      weights[slot][n] = exists ? widen(packs[slot].element[n]) : ComputeType<S>{0};
-    }
+    for (int n = 0; n < N; ++n) weights[slot][n] = widen(pack.element[n]);
   }
 }
 

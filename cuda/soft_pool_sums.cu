@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, 3)
     const int pixel = pack_of<N>(piece, piece.begin + i, grid).pixel;
     pixels[i] = pixel;
     R loaded[kCandidates][N];
-    load_weights<N>(association + pixel, grid, piece.row, piece.column, loaded);
+    load_weights(association + pixel, grid, piece.row, piece.column, loaded);
     if (args.normalize) normalize(loaded);
 #pragma unroll
     for (int slot = 0; slot < kCandidates; ++slot) {
