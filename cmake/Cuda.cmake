@@ -8,6 +8,10 @@ set(
   soft_slic
   soft_slic_backward
   soft_slic_centers
+  soft_pool
+  soft_pool_gradient
+  soft_pool_mix
+  soft_pool_sums
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

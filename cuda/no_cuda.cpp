@@ -7,6 +7,7 @@
 #include "hard_labels.h"
 #include "memory.h"
 #include "soft_slic.h"
+#include "soft_pool.h"
 
 namespace superpix {
 
@@ -32,6 +33,15 @@ DeviceMemory::DeviceMemory(std::size_t bytes, int device_index)
 DeviceMemory::~DeviceMemory() = default;
 void DeviceMemory::copy_from(const void*) {}
 void DeviceMemory::copy_to(void*) const {}
+void soft_pool(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView*,
+               const SoftPoolParams&, const Context&) {}
+void soft_pool_backward(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView&,
+                        const ArrayView&, const ArrayView*, const ArrayView*, const SoftPoolParams&,
+                        const Context&) {}
+void soft_unpool(const ArrayView&, const ArrayView&, const ArrayView&, const SoftUnpoolParams&,
+                 const Context&) {}
+void soft_unpool_backward(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView*,
+                          const ArrayView*, const SoftUnpoolParams&, const Context&) {}
 
 }  // namespace cuda
 

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <string>
 
+#include "cuda/soft_pool.h"
 #include "detail/check.h"
+#include "detail/check_device.h"
 #include "detail/resolve_threads.h"
 #include "detail/soft_arguments.h"
 
@@ -19,8 +21,7 @@ using detail::SoftArguments;
 
 /// The shapes of all arguments are given by the association, the grid and the number of channels.
 SoftArguments checked(const char* op, const ArrayView& association, std::int64_t rows,
-                      std::int64_t columns, const Context& context) {
-  detail::check_cpu(context, op);
+                      std::int64_t columns) {
   const SoftArguments arguments(op, association, "association", rows, columns);
   arguments.pixels(&association, "association", 9);
   return arguments;
@@ -55,13 +56,16 @@ cpu::SoftPoolShape shape_of(const ArrayView& association, std::int64_t channels,
 void soft_pool(const ArrayView& values, const ArrayView& association, const ArrayView& pooled,
                const ArrayView* weights, const SoftPoolParams& params, const Context& context) {
   constexpr const char* kOp = "soft_pool";
-  const SoftArguments arguments = checked(kOp, association, params.rows, params.columns, context);
+  const bool on_cuda = detail::on_cuda(context, kOp);
+  const SoftArguments arguments = checked(kOp, association, params.rows, params.columns);
   const std::int64_t channels = channels_of(values, kOp, "values", 4);
   arguments.pixels(&values, "values", channels);
   arguments.centers(&pooled, "pooled", channels);
   arguments.weights(weights, "weights");
   check_eps(params.eps, kOp);
+  if (on_cuda) return cuda::soft_pool(values, association, pooled, weights, params, context);
   const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
@@ -78,7 +82,8 @@ void soft_pool_backward(const ArrayView& values, const ArrayView& association,
                         const ArrayView* grad_association, const SoftPoolParams& params,
                         const Context& context) {
   constexpr const char* kOp = "soft_pool_backward";
-  const SoftArguments arguments = checked(kOp, association, params.rows, params.columns, context);
+  const bool on_cuda = detail::on_cuda(context, kOp);
+  const SoftArguments arguments = checked(kOp, association, params.rows, params.columns);
   const std::int64_t channels = channels_of(values, kOp, "values", 4);
   arguments.pixels(&values, "values", channels);
   arguments.centers(&pooled, "pooled", channels);
@@ -87,7 +92,12 @@ void soft_pool_backward(const ArrayView& values, const ArrayView& association,
   arguments.pixels(grad_values, "grad_values", channels);
   arguments.pixels(grad_association, "grad_association", 9);
   check_eps(params.eps, kOp);
+  if (on_cuda) {
+    return cuda::soft_pool_backward(values, association, pooled, weights, grad_pooled, grad_values,
+                                    grad_association, params, context);
+  }
   const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
@@ -102,11 +112,14 @@ void soft_pool_backward(const ArrayView& values, const ArrayView& association,
 void soft_unpool(const ArrayView& centers, const ArrayView& association, const ArrayView& out,
                  const SoftUnpoolParams& params, const Context& context) {
   constexpr const char* kOp = "soft_unpool";
-  const SoftArguments arguments = checked(kOp, association, params.rows, params.columns, context);
+  const bool on_cuda = detail::on_cuda(context, kOp);
+  const SoftArguments arguments = checked(kOp, association, params.rows, params.columns);
   const std::int64_t channels = channels_of(centers, kOp, "centers", 3);
   arguments.centers(&centers, "centers", channels);
   arguments.pixels(&out, "out", channels);
+  if (on_cuda) return cuda::soft_unpool(centers, association, out, params, context);
   const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
@@ -121,13 +134,19 @@ void soft_unpool_backward(const ArrayView& centers, const ArrayView& association
                           const ArrayView* grad_association, const SoftUnpoolParams& params,
                           const Context& context) {
   constexpr const char* kOp = "soft_unpool_backward";
-  const SoftArguments arguments = checked(kOp, association, params.rows, params.columns, context);
+  const bool on_cuda = detail::on_cuda(context, kOp);
+  const SoftArguments arguments = checked(kOp, association, params.rows, params.columns);
   const std::int64_t channels = channels_of(centers, kOp, "centers", 3);
   arguments.centers(&centers, "centers", channels);
   arguments.pixels(&grad_out, "grad_out", channels);
   arguments.centers(grad_centers, "grad_centers", channels);
   arguments.pixels(grad_association, "grad_association", 9);
+  if (on_cuda) {
+    return cuda::soft_unpool_backward(centers, association, grad_out, grad_centers,
+                                      grad_association, params, context);
+  }
   const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
