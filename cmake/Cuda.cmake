@@ -4,6 +4,9 @@ set(
   call
   device
   hard_labels
+  pyramid_axes
+  pyramid_pool
+  pyramid_pool_backward
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

@@ -4,6 +4,7 @@
 #include <superpix/device.h>
 
 #include "hard_labels.h"
+#include "pyramid_pool.h"
 
 namespace superpix {
 
@@ -15,6 +16,10 @@ std::vector<std::string> cuda_devices() { return {}; }
 namespace cuda {
 
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
+void pyramid_pool(const ArrayView&, const ArrayView&, const ArrayView*, const PyramidPoolParams&,
+                  const Context&) {}
+void pyramid_pool_backward(const ArrayView&, const ArrayView*, const ArrayView&,
+                           const PyramidPoolParams&, const Context&) {}
 
 }  // namespace cuda
 

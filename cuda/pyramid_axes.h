@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How pyramid pooling cuts planes. Wherever a window of any level begins or ends, an axis is cut
+// into pieces, so that every window is made of whole cells, a cell being a piece of rows by a piece
+// of columns. The table of all this goes to kernels by value: no copy, no memory.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace superpix::cuda {
+
+/// [begin, end).
+struct Span {
+  int begin, end;
+
+  __host__ __device__ int size() const { return end - begin; }
+};
+
+struct PyramidAxis {
+  static constexpr int kMostPieces = 128;
+  static constexpr int kMostBins = 64;
+
+  int num_pieces;
+  /// Where pieces begin, and the length of the axis.
+  int edge[kMostPieces + 1];
+  /// The pieces of each bin, of one level after the other.
+  std::uint8_t begin[kMostBins];
+  std::uint8_t end[kMostBins];
+
+  __device__ int length() const { return edge[num_pieces]; }
+  __device__ Span pieces(int bin) const { return {begin[bin], end[bin]}; }
+  __device__ Span pixels(Span pieces) const { return {edge[pieces.begin], edge[pieces.end]}; }
+  /// The piece that a coordinate lies in.
+  __device__ int piece_of(int coordinate) const {
+    int first = 0;
+    int last = num_pieces - 1;
+    while (first < last) {
+      const int middle = (first + last + 1) / 2;
+      if (edge[middle] <= coordinate) {
+        first = middle;
+      } else {
+        last = middle - 1;
+      }
+    }
+    return first;
+  }
+};
+
+/// Some b x b windows of a plane.
+struct PyramidLevel {
+  int bins;
+  /// Where the windows lie among those of all levels that the caller asked for.
+  int first_output;
+  /// Of this level in PyramidAxis, and among the windows of the levels in the table.
+  int first_bin = 0;
+  int first_window = 0;
+};
+
+/// A window as its pieces.
+struct PyramidWindow {
+  Span rows, columns;
+  int output;
+};
+
+struct Pyramid {
+  static constexpr int kMostLevels = 16;
+
+  PyramidAxis rows, columns;
+  int num_levels;
+  int num_windows;
+  PyramidLevel levels[kMostLevels];
+
+  __device__ PyramidWindow window(int t) const {
+    int l = 0;
+    while (l + 1 < num_levels && t >= levels[l + 1].first_window) ++l;
+    const int offset = t - levels[l].first_window;
+    const int i = offset / levels[l].bins;
+    const int j = offset - i * levels[l].bins;
+    return {rows.pieces(levels[l].first_bin + i), columns.pieces(levels[l].first_bin + j),
+            levels[l].first_output + offset};
+  }
+};
+
+/// The table for some levels, if it has room for them. Pieces of rows are not longer than
+/// longest_piece, or than a 64th of the height.
+std::optional<Pyramid> pyramid_of(std::int64_t height, std::int64_t width,
+                                  const std::vector<PyramidLevel>& levels,
+                                  std::int64_t longest_piece);
+
+/// All levels, in the order of their outputs.
+std::vector<PyramidLevel> pyramid_levels(const std::vector<std::int64_t>& bins);
+
+}  // namespace superpix::cuda
