@@ -31,16 +31,20 @@ std::optional<Pyramid> pyramid_of(std::int64_t height, std::int64_t width,
   Pyramid pyramid{};
   std::vector<std::int64_t> bins;
   int num_bins = 0;
+  int num_windows = 0;
   for (const PyramidLevel& level : levels) {
-    if (level.bins > PyramidAxis::kMostBins - num_bins) return std::nullopt;
+    const int b = level.bins.value();
+    if (b > PyramidAxis::kMostBins - num_bins) return std::nullopt;
     PyramidLevel& placed = pyramid.levels[pyramid.num_levels++];
     placed = level;
     placed.first_bin = num_bins;
-    placed.first_window = pyramid.num_windows;
-    num_bins += level.bins;
-    pyramid.num_windows += level.bins * level.bins;
-    bins.push_back(level.bins);
+    placed.first_window = num_windows;
+    num_bins += b;
+    num_windows += b * b;
+    bins.push_back(b);
   }
+  pyramid.num_bins = Divisor(num_bins);
+  pyramid.num_windows = Divisor(num_windows);
   const std::int64_t longest = std::max(longest_piece, (height + 63) / 64);
   const auto n = static_cast<std::size_t>(num_bins);
   const bool fits = fill(cpu::WindowAxis(height, bins, longest), n, pyramid.rows) &&
@@ -54,7 +58,7 @@ std::vector<PyramidLevel> pyramid_levels(const std::vector<std::int64_t>& bins) 
   levels.reserve(bins.size());
   int first_output = 0;
   for (const std::int64_t b : bins) {
-    levels.push_back({static_cast<int>(b), first_output});
+    levels.push_back({Divisor(static_cast<int>(b)), first_output});
     first_output += static_cast<int>(b * b);
   }
   return levels;

@@ -11,13 +11,16 @@
 #include <optional>
 #include <vector>
 
+#include "divisor.h"
+
 namespace superpix::cuda {
 
 /// [begin, end).
 struct Span {
   int begin, end;
 
-  __host__ __device__ int size() const { return end - begin; }
+  __device__ int size() const { return end - begin; }
+  __device__ bool contains(int i) const { return i >= begin && i < end; }
 };
 
 struct PyramidAxis {
@@ -52,7 +55,7 @@ struct PyramidAxis {
 
 /// Some b x b windows of a plane.
 struct PyramidLevel {
-  int bins;
+  Divisor bins;
   /// Where the windows lie among those of all levels that the caller asked for.
   int first_output;
   /// Of this level in PyramidAxis, and among the windows of the levels in the table.
@@ -60,9 +63,9 @@ struct PyramidLevel {
   int first_window = 0;
 };
 
-/// A window as its pieces.
+/// A window: the bins that it is, among those of all levels, and its place in the output.
 struct PyramidWindow {
-  Span rows, columns;
+  int row_bin, column_bin;
   int output;
 };
 
@@ -71,17 +74,26 @@ struct Pyramid {
 
   PyramidAxis rows, columns;
   int num_levels;
-  int num_windows;
+  /// Of all these levels.
+  Divisor num_bins;
+  Divisor num_windows;
   PyramidLevel levels[kMostLevels];
 
   __device__ PyramidWindow window(int t) const {
     int l = 0;
     while (l + 1 < num_levels && t >= levels[l + 1].first_window) ++l;
-    const int offset = t - levels[l].first_window;
-    const int i = offset / levels[l].bins;
-    const int j = offset - i * levels[l].bins;
-    return {rows.pieces(levels[l].first_bin + i), columns.pieces(levels[l].first_bin + j),
-            levels[l].first_output + offset};
+    const PyramidLevel& level = levels[l];
+    const int offset = t - level.first_window;
+    const int i = offset / level.bins;
+    const int j = offset - i * level.bins.value();
+    return {level.first_bin + i, level.first_bin + j, level.first_output + offset};
+  }
+  /// Of a window.
+  __device__ Span row_pixels(const PyramidWindow& window) const {
+    return rows.pixels(rows.pieces(window.row_bin));
+  }
+  __device__ Span column_pixels(const PyramidWindow& window) const {
+    return columns.pixels(columns.pieces(window.column_bin));
   }
 };
 

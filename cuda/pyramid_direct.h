@@ -43,7 +43,8 @@ __global__ void __launch_bounds__(kDirectThreads)
   const std::int64_t thread = static_cast<std::int64_t>(blockIdx.x) * kDirectThreads + threadIdx.x;
   const std::int64_t window = thread / lanes;
   const int lane = static_cast<int>(threadIdx.x) % lanes;
-  const std::int64_t num_windows = static_cast<std::int64_t>(level.bins) * level.bins;
+  const std::int64_t num_windows =
+      static_cast<std::int64_t>(level.bins.value()) * level.bins.value();
   const std::int64_t plane = window / num_windows;
   const int t = static_cast<int>(window - plane * num_windows);
   const auto* from = features + plane * height * width;
@@ -51,8 +52,10 @@ __global__ void __launch_bounds__(kDirectThreads)
   Span columns{};
   typename Reduce::Cell reduced = Reduce::nothing();
   if (plane < planes) {
-    rows = pyramid_bin(t / level.bins, height, level.bins);
-    columns = pyramid_bin(t % level.bins, width, level.bins);
+    const int row = t / level.bins;
+    const int column = t - row * level.bins.value();
+    rows = pyramid_bin(row, height, level.bins.value());
+    columns = pyramid_bin(column, width, level.bins.value());
     for (PyramidWalk walk(rows.size(), columns.size(), lane, lanes); walk.is_inside();
          walk.advance()) {
       const int y = rows.begin + walk.y();
@@ -74,7 +77,7 @@ void pool_directly(const Call& call, const typename Reduce::Element* features,
                    const PyramidOutput<typename Reduce::Element>& to, std::int64_t planes,
                    int height, int width, const PyramidLevel& level, std::int64_t num_outputs) {
   constexpr std::int64_t kPixelsOfThread = 64;
-  const std::int64_t b = level.bins;
+  const std::int64_t b = level.bins.value();
   const std::int64_t pixels = (height / b + 1) * (width / b + 1);
   const int lanes = pixels > kPixelsOfThread ? 32 : 1;
   call.launch(direct_kernel<Reduce>, blocks_for(planes * b * b * lanes, kDirectThreads),

@@ -15,6 +15,7 @@
 
 #include "call.h"
 #include "detail/soft_arguments.h"
+#include "divisor.h"
 #include "element.h"
 #include "pyramid_axes.h"
 #include "pyramid_chunks.h"
@@ -29,8 +30,8 @@ namespace {
 /// Cells of a plane: a row of them for each piece of rows. Where tiles cut a plane, a piece of
 /// columns is in several of them, and each gives it a cell of its own: piece q in tile t is q + t.
 struct CellGrid {
-  int columns;     // in a row
-  int tile_width;  // of the plane
+  Divisor columns;     // in a row
+  Divisor tile_width;  // of the plane
 
   __device__ Span cells(const PyramidAxis& axis, Span pieces) const {
     const Span pixels = axis.pixels(pieces);
@@ -38,44 +39,16 @@ struct CellGrid {
   }
 };
 
-/// Writes window t of a plane, from cells in any memory. `lanes` threads do this together.
-template <class Reduce>
-__device__ void pool_window(const typename Reduce::Cell* cells, const CellGrid& grid,
-                            const Pyramid& pyramid, int t, bool is_active, int lane, int lanes,
-                            const typename Reduce::Element* plane, std::int64_t first_output,
-                            const PyramidOutput<typename Reduce::Element>& to) {
-  typename Reduce::Cell reduced = Reduce::nothing();
-  PyramidWindow window{};
-  if (is_active) {
-    window = pyramid.window(t);
-    const Span columns = grid.cells(pyramid.columns, window.columns);
-    const auto* corner =
-        cells + static_cast<std::int64_t>(window.rows.begin) * grid.columns + columns.begin;
-    for (PyramidWalk walk(window.rows.size(), columns.size(), lane, lanes); walk.is_inside();
-         walk.advance()) {
-      reduced = Reduce::combine(
-          reduced, corner[static_cast<std::int64_t>(walk.y()) * grid.columns + walk.x()]);
-    }
-  }
-  reduced = reduce_lanes<Reduce>(reduced, lanes);
-  if (!is_active || lane != 0) return;
-  const std::int64_t size = static_cast<std::int64_t>(pyramid.rows.pixels(window.rows).size()) *
-                            pyramid.columns.pixels(window.columns).size();
-  Reduce::finish(reduced, size, plane, to, first_output + window.output);
-}
-
 /// What a launch is about, besides its memory.
 struct Task {
   PyramidChunks chunks;
   CellGrid grid;
-  /// Threads that share a window.
-  int window_lanes;
   std::int64_t planes;
   /// Windows of a plane, also of levels that are not in the table.
   std::int64_t num_outputs;
 };
 
-/// Reduces the columns of N pixels from `from` on, in some rows.
+/// Reduces the N columns at `from`, which lie at x in their plane, in some rows.
 template <class Reduce, int N>
 __device__ __forceinline__ void reduce_columns(const typename Reduce::Element* from, Span rows,
                                                int x, int width, typename Reduce::Cell* line) {
@@ -87,23 +60,34 @@ __device__ __forceinline__ void reduce_columns(const typename Reduce::Element* f
 #pragma unroll
     for (int j = 0; j < N; ++j) line[j] = Reduce::nothing();
   }
+  const S* row = from + static_cast<std::int64_t>(rows.begin) * width;
   for (int run = rows.begin; run < rows.end; run += kRun) {
     const int end = min(rows.end - run, kRun) + run;
     typename Reduce::Column columns[N];
 #pragma unroll
     for (int j = 0; j < N; ++j) columns[j].start(run);
-    for (int y = run; y < end; y += kAtOnce) {
-      Pack<S, N> packs[kAtOnce] = {};
+    int y = run;
+    for (; y + kAtOnce <= end; y += kAtOnce) {
+      Pack<S, N> packs[kAtOnce];
+#pragma unroll
+      for (int k = 0; k < kAtOnce; ++k, row += width) packs[k] = load_pack<N>(row);
 #pragma unroll
       for (int k = 0; k < kAtOnce; ++k) {
-        if (k < end - y) packs[k] = load_pack<N>(from + static_cast<std::int64_t>(y + k) * width);
+#pragma unroll
+        for (int j = 0; j < N; ++j) columns[j].add(widen(packs[k].element[j]), y + k);
       }
+    }
+    Pack<S, N> packs[kAtOnce - 1] = {};
 #pragma unroll
-      for (int k = 0; k < kAtOnce; ++k) {
-        if (k < end - y) {
+    for (int k = 0; k < kAtOnce - 1; ++k) {
+      if (k < end - y) packs[k] = load_pack<N>(row);
+      row += k < end - y ? width : 0;
+    }
 #pragma unroll
-          for (int j = 0; j < N; ++j) columns[j].add(widen(packs[k].element[j]), y + k);
-        }
+    for (int k = 0; k < kAtOnce - 1; ++k) {
+#pragma unroll
+      for (int j = 0; j < N; ++j) {
+        if (k < end - y) columns[j].add(widen(packs[k].element[j]), y + k);
       }
     }
 #pragma unroll
@@ -114,99 +98,168 @@ __device__ __forceinline__ void reduce_columns(const typename Reduce::Element* f
   }
 }
 
+/// Lines of a chunk, in shared memory, from its pixels.
 template <class Reduce, int N>
-__global__ void __launch_bounds__(kPyramidThreads)
-    pool_kernel(const typename Reduce::Element* __restrict__ features,
-                PyramidOutput<typename Reduce::Element> to, typename Reduce::Cell* partial_cells,
-                const __grid_constant__ Pyramid pyramid, Task task) {
-  using Cell = typename Reduce::Cell;
-  const PyramidChunks& chunks = task.chunks;
-  const PyramidChunk chunk(pyramid, chunks, task.planes);
-  const int thread = static_cast<int>(threadIdx.x);
-  const int num_threads = static_cast<int>(blockDim.x);
+__device__ void reduce_lines(const typename Reduce::Element* features, const Pyramid& pyramid,
+                             const PyramidChunks& chunks, const PyramidChunk& chunk,
+                             typename Reduce::Cell* lines) {
   const int width = pyramid.columns.length();
   const std::int64_t plane_size = static_cast<std::int64_t>(pyramid.rows.length()) * width;
-  const int num_strips = chunk.num_strips(chunks);
-  Cell* const lines = shared_memory<Cell>();
-
   const auto* block = features + chunk.first_plane * plane_size + chunk.columns.begin;
+  const int num_lines = chunk.num_strips * chunks.parts.value();
   const int packs = chunk.columns.size() / N;
-  for (int i = thread; i < num_strips * chunks.parts * packs; i += num_threads) {
-    const PyramidTask columns(pyramid, chunks, chunk, i, packs, N);
-    reduce_columns<Reduce, N>(block + columns.plane * plane_size + columns.x, columns.rows,
-                              chunk.columns.begin + columns.x, width,
-                              lines + columns.line * chunks.columns + columns.x);
+  const PyramidThread thread(num_lines, packs);
+  for (int i = thread.first_line; i < num_lines; i += thread.line_step) {
+    const PyramidLine line(pyramid, chunks, chunk, i);
+    for (int pack = thread.first_pack; pack < packs; pack += thread.pack_step) {
+      const int x = pack * N;
+      reduce_columns<Reduce, N>(block + line.plane * plane_size + x, line.rows,
+                                chunk.columns.begin + x, width, lines + i * chunks.columns + x);
+    }
   }
-  __syncthreads();
+}
 
-  Cell* const own_cells = lines + chunks.lines() * chunks.columns;
-  Cell* const cells =
-      chunks.holds_planes()
-          ? own_cells
-          : partial_cells + (chunk.first_plane * pyramid.rows.num_pieces + chunk.first_piece) *
-                                task.grid.columns;
+/// Cells of a chunk, in any memory, from its lines. `cells` is where the first strip begins.
+template <class Reduce>
+__device__ void reduce_cells(const typename Reduce::Cell* lines, const Pyramid& pyramid,
+                             const PyramidChunk& chunk, const Task& task,
+                             typename Reduce::Cell* cells) {
+  const PyramidChunks& chunks = task.chunks;
+  const int thread = static_cast<int>(threadIdx.x);
+  const int num_threads = static_cast<int>(blockDim.x);
   const int num_pieces = chunk.column_pieces.size();
-  const int cell_threads = num_strips * num_pieces * chunks.lanes;
+  const int cell_threads = chunk.num_strips * num_pieces * chunks.lanes.value();
   for (int first = 0; first < cell_threads; first += num_threads) {
     const int cell = (first + thread) / chunks.lanes;
-    const int lane = thread % chunks.lanes;
-    const int strip = cell / num_pieces;
+    const int lane = first + thread - cell * chunks.lanes.value();
+    // The tile of a plane has one strip.
+    const int strip = chunks.holds_planes() ? cell / task.grid.columns : 0;
     const int piece = chunk.column_pieces.begin + cell - strip * num_pieces;
-    Cell reduced = Reduce::nothing();
-    if (strip < num_strips) {
+    const bool is_active = first + thread < cell_threads;
+    typename Reduce::Cell reduced = Reduce::nothing();
+    if (is_active) {
       const Span columns = chunk.columns_of(pyramid, piece);
-      for (int part = 0; part < chunks.parts; ++part) {
-        const Cell* line = lines + (strip * chunks.parts + part) * chunks.columns;
-        for (int x = columns.begin + lane; x < columns.end; x += chunks.lanes) {
+      const auto* line = lines + strip * chunks.parts.value() * chunks.columns;
+      for (int part = 0; part < chunks.parts.value(); ++part, line += chunks.columns) {
+        for (int x = columns.begin + lane; x < columns.end; x += chunks.lanes.value()) {
           reduced = Reduce::combine(reduced, line[x]);
         }
       }
     }
-    reduced = reduce_lanes<Reduce>(reduced, chunks.lanes);
-    if (strip < num_strips && lane == 0) {
-      cells[strip * task.grid.columns + piece + chunk.tile] = reduced;
+    reduced = reduce_lanes<Reduce>(reduced, chunks.lanes.value());
+    if (is_active && lane == 0) {
+      cells[strip * task.grid.columns.value() + piece + chunk.tile] = reduced;
     }
   }
-  if (!chunks.holds_planes()) {
-    // Where a piece begins with the tile, no tile has the cell in between.
-    const int piece = chunk.column_pieces.begin;
-    const bool skips = chunk.tile > 0 && pyramid.columns.edge[piece] == chunk.columns.begin;
-    if (skips && thread < num_strips) {
-      cells[thread * task.grid.columns + piece + chunk.tile - 1] = Reduce::nothing();
-    }
-    return;
-  }
-  __syncthreads();
-
-  const int window_threads = chunk.num_planes * pyramid.num_windows * task.window_lanes;
-  for (int first = 0; first < window_threads; first += num_threads) {
-    const int window = (first + thread) / task.window_lanes;
-    const int plane = window / pyramid.num_windows;
-    const std::int64_t output = (chunk.first_plane + plane) * task.num_outputs;
-    pool_window<Reduce>(cells + plane * chunks.pieces * task.grid.columns, task.grid, pyramid,
-                        window - plane * pyramid.num_windows, plane < chunk.num_planes,
-                        thread % task.window_lanes, task.window_lanes,
-                        features + (chunk.first_plane + plane) * plane_size, output, to);
+  // Where a piece begins with the tile, no tile has the cell in between.
+  const int piece = chunk.column_pieces.begin;
+  if (thread == 0 && chunk.tile > 0 && pyramid.columns.edge[piece] == chunk.columns.begin) {
+    cells[piece + chunk.tile - 1] = Reduce::nothing();
   }
 }
 
-/// A warp has a window.
+/// For each bin of rows, of each level, the cells below each other.
+template <class Reduce>
+__device__ void reduce_bins(const typename Reduce::Cell* cells, const Pyramid& pyramid,
+                            const PyramidChunk& chunk, const Task& task,
+                            typename Reduce::Cell* bins) {
+  const int num_columns = task.grid.columns.value();
+  const int count = chunk.num_planes * pyramid.num_bins.value() * num_columns;
+  for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
+    const int row = i / task.grid.columns;
+    const int column = i - row * num_columns;
+    const int plane = row / pyramid.num_bins;
+    const Span pieces = pyramid.rows.pieces(row - plane * pyramid.num_bins.value());
+    const auto* from = cells + plane * task.chunks.pieces.value() * num_columns + column;
+    typename Reduce::Cell reduced = Reduce::nothing();
+    for (int piece = pieces.begin; piece < pieces.end; ++piece) {
+      reduced = Reduce::combine(reduced, from[piece * num_columns]);
+    }
+    bins[i] = reduced;
+  }
+}
+
+template <class Reduce>
+__device__ void finish_window(const typename Reduce::Cell& reduced, const PyramidWindow& window,
+                              const Pyramid& pyramid, const Task& task, std::int64_t plane,
+                              const typename Reduce::Element* features,
+                              const PyramidOutput<typename Reduce::Element>& to) {
+  const std::int64_t plane_size =
+      static_cast<std::int64_t>(pyramid.rows.length()) * pyramid.columns.length();
+  const std::int64_t size = static_cast<std::int64_t>(pyramid.row_pixels(window).size()) *
+                            pyramid.column_pixels(window).size();
+  Reduce::finish(reduced, size, features + plane * plane_size, to,
+                 plane * task.num_outputs + window.output);
+}
+
+template <class Reduce, int N>
+__global__ void __launch_bounds__(kPyramidThreads)
+    pool_kernel(const typename Reduce::Element* __restrict__ features,
+                PyramidOutput<typename Reduce::Element> to,
+                typename Reduce::Cell* __restrict__ plane_cells,
+                const __grid_constant__ Pyramid pyramid, const __grid_constant__ Task task) {
+  using Cell = typename Reduce::Cell;
+  const PyramidChunks& chunks = task.chunks;
+  const PyramidChunk chunk(pyramid, chunks, task.planes);
+  Cell* const lines = shared_memory<Cell>();
+  reduce_lines<Reduce, N>(features, pyramid, chunks, chunk, lines);
+  __syncthreads();
+  if (!chunks.holds_planes()) {
+    const std::int64_t strip = chunk.first_plane * pyramid.rows.num_pieces + chunk.first_piece;
+    reduce_cells<Reduce>(lines, pyramid, chunk, task,
+                         plane_cells + strip * task.grid.columns.value());
+    return;
+  }
+  Cell* const cells =
+      lines + max(chunks.lines() * chunks.columns,
+                  chunks.planes * pyramid.num_bins.value() * pyramid.columns.num_pieces);
+  reduce_cells<Reduce>(lines, pyramid, chunk, task, cells);
+  __syncthreads();
+  Cell* const bins = lines;  // which are not needed any more
+  reduce_bins<Reduce>(cells, pyramid, chunk, task, bins);
+  __syncthreads();
+  const int num_windows = chunk.num_planes * pyramid.num_windows.value();
+  for (int i = static_cast<int>(threadIdx.x); i < num_windows; i += static_cast<int>(blockDim.x)) {
+    const int plane = i / pyramid.num_windows;
+    const PyramidWindow window = pyramid.window(i - plane * pyramid.num_windows.value());
+    const Span pieces = pyramid.columns.pieces(window.column_bin);
+    const Cell* row =
+        bins + (plane * pyramid.num_bins.value() + window.row_bin) * task.grid.columns.value();
+    Cell reduced = Reduce::nothing();
+    for (int piece = pieces.begin; piece < pieces.end; ++piece) {
+      reduced = Reduce::combine(reduced, row[piece]);
+    }
+    finish_window<Reduce>(reduced, window, pyramid, task, chunk.first_plane + plane, features, to);
+  }
+}
+
+/// Windows of planes whose cells are in the workspace. A warp has one.
 template <class Reduce>
 __global__ void __launch_bounds__(kPyramidThreads)
     gather_kernel(const typename Reduce::Element* __restrict__ features,
                   PyramidOutput<typename Reduce::Element> to,
-                  const typename Reduce::Cell* __restrict__ cells,
-                  const __grid_constant__ Pyramid pyramid, Task task) {
+                  const typename Reduce::Cell* __restrict__ plane_cells,
+                  const __grid_constant__ Pyramid pyramid, const __grid_constant__ Task task) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const std::int64_t warp =
       static_cast<std::int64_t>(blockIdx.x) * (kPyramidThreads / 32) + threadIdx.x / 32;
-  const std::int64_t plane = warp / pyramid.num_windows;
-  const std::int64_t plane_size =
-      static_cast<std::int64_t>(pyramid.rows.length()) * pyramid.columns.length();
-  pool_window<Reduce>(cells + plane * pyramid.rows.num_pieces * task.grid.columns, task.grid,
-                      pyramid, static_cast<int>(warp - plane * pyramid.num_windows),
-                      plane < task.planes, lane, 32, features + plane * plane_size,
-                      plane * task.num_outputs, to);
+  const std::int64_t plane = warp / pyramid.num_windows.value();
+  if (plane >= task.planes) return;  // and with it the whole warp
+  const PyramidWindow window =
+      pyramid.window(static_cast<int>(warp - plane * pyramid.num_windows.value()));
+  const Span rows = pyramid.rows.pieces(window.row_bin);
+  const Span columns = task.grid.cells(pyramid.columns, pyramid.columns.pieces(window.column_bin));
+  const int stride = task.grid.columns.value();
+  const auto* corner =
+      plane_cells + (plane * pyramid.rows.num_pieces + rows.begin) * stride + columns.begin;
+  typename Reduce::Cell reduced = Reduce::nothing();
+  for (PyramidWalk walk(rows.size(), columns.size(), lane, 32); walk.is_inside(); walk.advance()) {
+    reduced =
+        Reduce::combine(reduced, corner[static_cast<std::int64_t>(walk.y()) * stride + walk.x()]);
+  }
+  reduced = reduce_lanes<Reduce>(reduced, 32);
+  if (lane != 0) return;
+  finish_window<Reduce>(reduced, window, pyramid, task, plane, features, to);
 }
 
 /// Levels that are reduced together, and those that go alone.
@@ -219,8 +272,9 @@ Groups groups_of(std::int64_t height, std::int64_t width, std::vector<PyramidLev
                  std::int64_t longest_piece) {
   // With more, there would be as many cells as pixels.
   constexpr int kMostBinsTogether = 16;
-  std::stable_sort(levels.begin(), levels.end(),
-                   [](const PyramidLevel& a, const PyramidLevel& b) { return a.bins < b.bins; });
+  std::stable_sort(levels.begin(), levels.end(), [](const PyramidLevel& a, const PyramidLevel& b) {
+    return a.bins.value() < b.bins.value();
+  });
   Groups groups;
   std::vector<PyramidLevel> group;
   const auto fits = [&] { return pyramid_of(height, width, group, longest_piece).has_value(); };
@@ -230,7 +284,7 @@ Groups groups_of(std::int64_t height, std::int64_t width, std::vector<PyramidLev
     group.clear();
   };
   for (const PyramidLevel& level : levels) {
-    if (level.bins > kMostBinsTogether) {
+    if (level.bins.value() > kMostBinsTogether) {
       groups.alone.push_back(level);
       continue;
     }
@@ -266,8 +320,8 @@ class Pooling {
     for (const Pyramid& pyramid : groups_.together) {
       const PyramidChunks chunks = chunks_of(pyramid, 1);
       if (chunks.holds_planes()) continue;
-      most = std::max(most,
-                      shape_.planes * pyramid.rows.num_pieces * grid_of(pyramid, chunks).columns);
+      most = std::max(
+          most, shape_.planes * pyramid.rows.num_pieces * grid_of(pyramid, chunks).columns.value());
     }
     cells_ = call_.take<Cell>(most);
   }
@@ -282,13 +336,13 @@ class Pooling {
 
  private:
   static std::size_t shared_bytes(const Pyramid& pyramid, const PyramidChunks& chunks) {
-    const std::int64_t own_cells =
-        chunks.holds_planes()
-            ? static_cast<std::int64_t>(chunks.planes) * chunks.pieces * pyramid.columns.num_pieces
-            : 0;
-    return static_cast<std::size_t>(static_cast<std::int64_t>(chunks.lines()) * chunks.columns +
-                                    own_cells) *
-           sizeof(Cell);
+    std::int64_t cells = std::int64_t{chunks.lines()} * chunks.columns;
+    if (chunks.holds_planes()) {
+      const std::int64_t num_columns = pyramid.columns.num_pieces;
+      cells = std::max(cells, chunks.planes * pyramid.num_bins.value() * num_columns) +
+              chunks.strips() * num_columns;
+    }
+    return static_cast<std::size_t>(cells) * sizeof(Cell);
   }
 
   PyramidChunks chunks_of(const Pyramid& pyramid, int pack_size) const {
@@ -298,24 +352,21 @@ class Pooling {
   }
 
   static CellGrid grid_of(const Pyramid& pyramid, const PyramidChunks& chunks) {
-    return {pyramid.columns.num_pieces + chunks.tiles - 1, chunks.columns};
+    return {Divisor(pyramid.columns.num_pieces + chunks.tiles.value() - 1),
+            Divisor(chunks.columns)};
   }
 
   void pool(const Pyramid& pyramid) const {
     with_pack<S>(shape_.width, {features_}, [&](auto n) {
       constexpr int kN = decltype(n)::value;
-      constexpr std::int64_t kCellsOfLane = 16;
       const PyramidChunks chunks = chunks_of(pyramid, kN);
-      const CellGrid grid = grid_of(pyramid, chunks);
-      const int window_lanes =
-          pyramid_lanes(blocks_for(pyramid.rows.num_pieces * grid.columns, kCellsOfLane));
-      const Task task{chunks, grid, window_lanes, shape_.planes, shape_.num_outputs};
+      const Task task{chunks, grid_of(pyramid, chunks), shape_.planes, shape_.num_outputs};
       call_.launch(pool_kernel<Reduce, kN>, chunks.blocks(shape_.planes),
                    chunks.threads(chunks.columns / kN), shared_bytes(pyramid, chunks), features_,
                    to_, cells_, pyramid, task);
       if (chunks.holds_planes()) return;
       call_.launch(gather_kernel<Reduce>,
-                   blocks_for(shape_.planes * pyramid.num_windows, kPyramidThreads / 32),
+                   blocks_for(shape_.planes * pyramid.num_windows.value(), kPyramidThreads / 32),
                    kPyramidThreads, 0, features_, to_, cells_, pyramid, task);
     });
   }

@@ -51,12 +51,12 @@ struct MeanMemory {
   std::size_t shares, row_bins, column_bins, end;
 
   __host__ __device__ MeanMemory(const PyramidChunks& chunks, const Pyramid& pyramid) {
-    const auto strips = static_cast<std::size_t>(chunks.planes) * chunks.pieces;
-    const auto windows = static_cast<std::size_t>(chunks.planes) * pyramid.num_windows;
+    const auto strips = static_cast<std::size_t>(chunks.strips());
+    const auto windows = static_cast<std::size_t>(chunks.planes) * pyramid.num_windows.value();
     const auto levels = static_cast<std::size_t>(pyramid.num_levels);
     shares = padded(strips * chunks.columns * sizeof(S));
     row_bins = shares + padded(windows * sizeof(ComputeType<S>));
-    column_bins = row_bins + chunks.pieces * levels * sizeof(Span);
+    column_bins = row_bins + padded(chunks.pieces.value() * levels * sizeof(Span));
     end = column_bins + pyramid.columns.num_pieces * levels * sizeof(Span);
   }
 };
@@ -64,142 +64,152 @@ struct MeanMemory {
 template <class S, int N>
 __global__ void __launch_bounds__(kPyramidThreads)
     mean_kernel(const S* __restrict__ pooled, S* __restrict__ features,
-                const __grid_constant__ Pyramid pyramid, PyramidChunks chunks,
-                std::int64_t planes) {
+                const __grid_constant__ Pyramid pyramid,
+                const __grid_constant__ PyramidChunks chunks, std::int64_t planes) {
   using Value = ComputeType<S>;
   const PyramidChunk chunk(pyramid, chunks, planes);
-  const int thread = static_cast<int>(threadIdx.x);
+  const int first = static_cast<int>(threadIdx.x);
   const int num_threads = static_cast<int>(blockDim.x);
   const int height = pyramid.rows.length();
   const int width = pyramid.columns.length();
   const int num_levels = pyramid.num_levels;
+  const int num_windows = pyramid.num_windows.value();
   const MeanMemory<S> memory(chunks, pyramid);
   S* const strips = shared_memory<S>();
   auto* const shares = shared_memory<Value>(memory.shares);
   auto* const row_bins = shared_memory<Span>(memory.row_bins);
   auto* const column_bins = shared_memory<Span>(memory.column_bins);
 
-  for (int i = thread; i < chunk.num_planes * pyramid.num_windows; i += num_threads) {
+  for (int i = first; i < chunk.num_planes * num_windows; i += num_threads) {
+    const Value gradient = widen(pooled[chunk.first_plane * num_windows + i]);
     const int plane = i / pyramid.num_windows;
-    const PyramidWindow window = pyramid.window(i - plane * pyramid.num_windows);
-    const Value gradient = widen(pooled[chunk.first_plane * pyramid.num_windows + i]);
-    shares[i] = gradient / (static_cast<Value>(pyramid.rows.pixels(window.rows).size()) *
-                            static_cast<Value>(pyramid.columns.pixels(window.columns).size()));
+    const PyramidWindow window = pyramid.window(i - plane * num_windows);
+    shares[i] = gradient / (static_cast<Value>(pyramid.row_pixels(window).size()) *
+                            static_cast<Value>(pyramid.column_pixels(window).size()));
   }
   const int num_pieces = chunk.column_pieces.size();
-  const int row_tasks = chunks.pieces * num_levels;
-  for (int i = thread; i < row_tasks + num_pieces * num_levels; i += num_threads) {
-    const bool is_row = i < row_tasks;
-    const int k = is_row ? i : i - row_tasks;
+  const int num_row_bins = chunks.pieces.value() * num_levels;
+  for (int i = first; i < num_row_bins + num_pieces * num_levels; i += num_threads) {
+    const bool is_row = i < num_row_bins;
+    const int k = is_row ? i : i - num_row_bins;
     const int piece = k / num_levels;
-    const int bins = pyramid.levels[k - piece * num_levels].bins;
-    if (is_row) {
-      row_bins[k] = pyramid_bin(pyramid.rows.edge[chunk.first_piece + piece], bins, height);
-    } else {
-      const int edge = pyramid.columns.edge[chunk.column_pieces.begin + piece];
-      column_bins[k] = pyramid_bin(edge, bins, width);
-    }
+    const int bins = pyramid.levels[k - piece * num_levels].bins.value();
+    const int edge = is_row ? pyramid.rows.edge[chunk.first_piece + piece]
+                            : pyramid.columns.edge[chunk.column_pieces.begin + piece];
+    (is_row ? row_bins : column_bins)[k] = pyramid_bin(edge, bins, is_row ? height : width);
   }
   __syncthreads();
 
-  const int cells = chunk.num_strips(chunks) * num_pieces;
-  for (int i = thread; i < cells * chunks.lanes; i += num_threads) {
+  const int cell_threads = chunk.num_strips * num_pieces * chunks.lanes.value();
+  for (int i = first; i < cell_threads; i += num_threads) {
     const int cell = i / chunks.lanes;
+    const int lane = i - cell * chunks.lanes.value();
     const int strip = cell / num_pieces;
     const int piece = cell - strip * num_pieces;
     const int plane = strip / chunks.pieces;
-    const Span* rows = row_bins + (strip - plane * chunks.pieces) * num_levels;
+    const Span* rows = row_bins + (strip - plane * chunks.pieces.value()) * num_levels;
     const Span* columns = column_bins + piece * num_levels;
     Value sum = 0;
     for (int l = 0; l < num_levels; ++l) {
-      const int bins = pyramid.levels[l].bins;
-      const Value* of_level = shares + plane * pyramid.num_windows + pyramid.levels[l].first_window;
+      const int bins = pyramid.levels[l].bins.value();
+      const Value* level = shares + plane * num_windows + pyramid.levels[l].first_window;
       for (int y = rows[l].begin; y < rows[l].end; ++y) {
-        for (int x = columns[l].begin; x < columns[l].end; ++x) sum += of_level[y * bins + x];
+        for (int x = columns[l].begin; x < columns[l].end; ++x) sum += level[y * bins + x];
       }
     }
     const S value = narrow<S>(sum);
     const Span pixels = chunk.columns_of(pyramid, chunk.column_pieces.begin + piece);
     S* const to = strips + strip * chunks.columns;
-    for (int x = pixels.begin + i % chunks.lanes; x < pixels.end; x += chunks.lanes) to[x] = value;
+    for (int x = pixels.begin + lane; x < pixels.end; x += chunks.lanes.value()) to[x] = value;
   }
   __syncthreads();
 
   const std::int64_t plane_size = static_cast<std::int64_t>(height) * width;
   S* const block = features + chunk.first_plane * plane_size + chunk.columns.begin;
+  const int num_lines = chunk.num_strips * chunks.parts.value();
   const int packs = chunk.columns.size() / N;
-  const int tasks = chunk.num_strips(chunks) * chunks.parts * packs;
-  for (int i = thread; i < tasks; i += num_threads) {
-    const PyramidTask task(pyramid, chunks, chunk, i, packs, N);
-    const Pack<S, N> pack = load_pack<N>(strips + task.strip * chunks.columns + task.x);
-    S* to = block + task.plane * plane_size + task.x +
-            static_cast<std::int64_t>(task.rows.begin) * width;
-    for (int y = task.rows.begin; y < task.rows.end; ++y, to += width) store_pack<N>(to, pack);
+  const PyramidThread thread(num_lines, packs);
+  for (int i = thread.first_line; i < num_lines; i += thread.line_step) {
+    const PyramidLine line(pyramid, chunks, chunk, i);
+    for (int pack = thread.first_pack; pack < packs; pack += thread.pack_step) {
+      const Pack<S, N> pixels = load_pack<N>(strips + line.strip * chunks.columns + pack * N);
+      S* to = block + line.plane * plane_size + static_cast<std::int64_t>(line.rows.begin) * width +
+              pack * N;
+      for (int y = line.rows.begin; y < line.rows.end; ++y, to += width) store_pack<N>(to, pixels);
+    }
   }
 }
 
-/// What the window of a pixel that is its maximum gives, in shared memory.
+/// Shared memory of a block, in bytes: what windows give, and to which pixel.
 template <class S>
 struct MaxMemory {
   std::size_t indices, end;
 
   __host__ __device__ MaxMemory(const PyramidChunks& chunks, const Pyramid& pyramid) {
-    const auto windows = static_cast<std::size_t>(chunks.planes) * pyramid.num_windows;
+    const auto windows = static_cast<std::size_t>(chunks.planes) * pyramid.num_windows.value();
     indices = padded(windows * sizeof(ComputeType<S>));
     end = indices + windows * sizeof(int);
   }
 };
 
+/// Whether an index is that of a pixel of a window, in some rows and columns.
+__device__ inline bool is_in_window(std::int64_t index, const PyramidWindow& window,
+                                    const Pyramid& pyramid, Span rows, Span columns) {
+  const int width = pyramid.columns.length();
+  if (index < 0 || index >= static_cast<std::int64_t>(pyramid.rows.length()) * width) return false;
+  const int y = static_cast<int>(index) / width;
+  const int x = static_cast<int>(index) - y * width;
+  return rows.contains(y) && columns.contains(x) && pyramid.row_pixels(window).contains(y) &&
+         pyramid.column_pixels(window).contains(x);
+}
+
 template <class S, int N>
 __global__ void __launch_bounds__(kPyramidThreads)
     max_kernel(const S* __restrict__ pooled, Indices maxima, S* features,
-               const __grid_constant__ Pyramid pyramid, PyramidChunks chunks, std::int64_t planes) {
+               const __grid_constant__ Pyramid pyramid,
+               const __grid_constant__ PyramidChunks chunks, std::int64_t planes) {
   using Value = ComputeType<S>;
   const PyramidChunk chunk(pyramid, chunks, planes);
-  const int thread = static_cast<int>(threadIdx.x);
+  const int first = static_cast<int>(threadIdx.x);
   const int num_threads = static_cast<int>(blockDim.x);
   const int width = pyramid.columns.length();
   const std::int64_t plane_size = static_cast<std::int64_t>(pyramid.rows.length()) * width;
-  const int num_windows = pyramid.num_windows;
+  const int num_windows = pyramid.num_windows.value();
   const MaxMemory<S> memory(chunks, pyramid);
   auto* const gradients = shared_memory<Value>();
   auto* const indices = shared_memory<int>(memory.indices);
 
-  const Span block_rows =
-      pyramid.rows.pixels({chunk.first_piece, chunk.first_piece + chunks.pieces});
-  for (int i = thread; i < chunk.num_planes * num_windows; i += num_threads) {
+  const Span rows =
+      pyramid.rows.pixels({chunk.first_piece, chunk.first_piece + chunks.pieces.value()});
+  for (int i = first; i < chunk.num_planes * num_windows; i += num_threads) {
     const std::int64_t from = chunk.first_plane * num_windows + i;
     const std::int64_t index = maxima[from];
-    indices[i] = -1;
-    if (index < 0 || index >= plane_size) continue;
-    const int y = static_cast<int>(index) / width;
-    const int x = static_cast<int>(index) - y * width;
-    const PyramidWindow window = pyramid.window(i % num_windows);
-    const Span rows = pyramid.rows.pixels(window.rows);
-    const Span columns = pyramid.columns.pixels(window.columns);
-    if (y < rows.begin || y >= rows.end || x < columns.begin || x >= columns.end) continue;
-    if (y < block_rows.begin || y >= block_rows.end) continue;
-    if (x < chunk.columns.begin || x >= chunk.columns.end) continue;
-    indices[i] = static_cast<int>(index);
     gradients[i] = widen(pooled[from]);
+    const int plane = i / pyramid.num_windows;
+    const PyramidWindow window = pyramid.window(i - plane * num_windows);
+    indices[i] =
+        is_in_window(index, window, pyramid, rows, chunk.columns) ? static_cast<int>(index) : -1;
   }
   S* const block = features + chunk.first_plane * plane_size;
+  const int num_lines = chunk.num_strips * chunks.parts.value();
   const int packs = chunk.columns.size() / N;
-  const int tasks = chunk.num_strips(chunks) * chunks.parts * packs;
-  for (int i = thread; i < tasks; i += num_threads) {
-    const PyramidTask task(pyramid, chunks, chunk, i, packs, N);
-    S* to = block + task.plane * plane_size + chunk.columns.begin + task.x +
-            static_cast<std::int64_t>(task.rows.begin) * width;
-    for (int y = task.rows.begin; y < task.rows.end; ++y, to += width) {
-      store_pack<N>(to, Pack<S, N>{});
+  const PyramidThread thread(num_lines, packs);
+  for (int i = thread.first_line; i < num_lines; i += thread.line_step) {
+    const PyramidLine line(pyramid, chunks, chunk, i);
+    for (int pack = thread.first_pack; pack < packs; pack += thread.pack_step) {
+      S* to = block + line.plane * plane_size + static_cast<std::int64_t>(line.rows.begin) * width +
+              chunk.columns.begin + pack * N;
+      for (int y = line.rows.begin; y < line.rows.end; ++y, to += width) {
+        store_pack<N>(to, Pack<S, N>{});
+      }
     }
   }
   __syncthreads();
 
-  for (int i = thread; i < chunk.num_planes * num_windows; i += num_threads) {
+  for (int i = first; i < chunk.num_planes * num_windows; i += num_threads) {
     const int index = indices[i];
     if (index < 0) continue;
-    const int plane = i / num_windows;
+    const int plane = i / pyramid.num_windows;
     bool is_first = true;
     Value sum = 0;
     for (int k = plane * num_windows; k < (plane + 1) * num_windows; ++k) {
