@@ -5,6 +5,7 @@ set(
   device
   hard_labels
   pyramid_axes
+  pyramid_chunks
   pyramid_pool
   pyramid_pool_backward
 )

@@ -11,7 +11,7 @@ namespace {
 
 bool fill(const cpu::WindowAxis& from, std::size_t num_bins, PyramidAxis& to) {
   if (from.num_strips() > PyramidAxis::kMostPieces) return false;
-  to.num_pieces = static_cast<int>(from.num_strips());
+  to.num_pieces = Divisor(static_cast<int>(from.num_strips()));
   for (std::size_t i = 0; i < from.edges().size(); ++i) {
     to.edge[i] = static_cast<int>(from.edges()[i]);
   }

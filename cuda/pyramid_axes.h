@@ -27,20 +27,20 @@ struct PyramidAxis {
   static constexpr int kMostPieces = 128;
   static constexpr int kMostBins = 64;
 
-  int num_pieces;
+  Divisor num_pieces;
   /// Where pieces begin, and the length of the axis.
   int edge[kMostPieces + 1];
   /// The pieces of each bin, of one level after the other.
   std::uint8_t begin[kMostBins];
   std::uint8_t end[kMostBins];
 
-  __device__ int length() const { return edge[num_pieces]; }
+  __device__ int length() const { return edge[num_pieces.value()]; }
   __device__ Span pieces(int bin) const { return {begin[bin], end[bin]}; }
   __device__ Span pixels(Span pieces) const { return {edge[pieces.begin], edge[pieces.end]}; }
   /// The piece that a coordinate lies in.
   __device__ int piece_of(int coordinate) const {
     int first = 0;
-    int last = num_pieces - 1;
+    int last = num_pieces.value() - 1;
     while (first < last) {
       const int middle = (first + last + 1) / 2;
       if (edge[middle] <= coordinate) {

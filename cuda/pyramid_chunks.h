@@ -9,10 +9,9 @@
 
 #include <cuda_runtime.h>
 
-#include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "divisor.h"
 #include "pyramid_axes.h"
@@ -33,6 +32,9 @@ struct PyramidChunks {
   Divisor tiles;
   /// Threads that share a cell: a power of two, at most 32.
   Divisor lanes;
+  /// Threads that share a line, and how many of them do so at a time.
+  Divisor line_threads;
+  int lines_at_once;
 
   __host__ __device__ bool holds_planes() const {
     return row_chunks.value() == 1 && tiles.value() == 1;
@@ -44,12 +46,7 @@ struct PyramidChunks {
   std::int64_t blocks(std::int64_t num_planes) const {
     return blocks_for(num_planes, planes) * row_chunks.value() * tiles.value();
   }
-  /// For lines of so many accesses.
-  int threads(int packs) const {
-    const int of_line = std::min(packs, kPyramidThreads);
-    const int lines_at_once = std::min(kPyramidThreads / of_line, lines());
-    return (of_line * lines_at_once + 31) / 32 * 32;
-  }
+  int threads() const { return (line_threads.value() * lines_at_once + 31) / 32 * 32; }
 };
 
 /// Of a block.
@@ -75,7 +72,7 @@ struct PyramidChunk {
     num_planes = left < chunks.planes ? static_cast<int>(left) : chunks.planes;
     num_strips = num_planes * chunks.pieces.value();
     columns = {0, pyramid.columns.length()};
-    column_pieces = {0, pyramid.columns.num_pieces};
+    column_pieces = {0, pyramid.columns.num_pieces.value()};
     if (chunks.tiles.value() > 1) {
       columns.begin = tile * chunks.columns;
       columns.end = columns.begin + min(columns.end - columns.begin, chunks.columns);
@@ -92,17 +89,13 @@ struct PyramidChunk {
 
 /// What of a chunk a thread has: some lines, and of each some accesses.
 struct PyramidThread {
-  int first_line, line_step;
-  int first_pack, pack_step;
+  int first_line, first_pack;
 
-  __device__ PyramidThread(int num_lines, int packs) {
+  __device__ PyramidThread(const PyramidChunks& chunks, int num_lines) {
     const int thread = static_cast<int>(threadIdx.x);
-    const int num_threads = static_cast<int>(blockDim.x);
-    pack_step = min(packs, num_threads);
-    line_step = num_threads / pack_step;
-    first_line = thread / pack_step;
-    first_pack = thread - first_line * pack_step;
-    if (first_line >= line_step) first_line = num_lines;  // nothing is left for this one
+    first_line = thread / chunks.line_threads;
+    first_pack = thread - first_line * chunks.line_threads.value();
+    if (first_line >= chunks.lines_at_once) first_line = num_lines;  // nothing is left for it
   }
 };
 
@@ -127,76 +120,12 @@ struct PyramidLine {
   }
 };
 
-namespace pyramid_detail {
+/// How long pieces of rows are at most, for elements of item_size bytes.
+std::int64_t longest_pyramid_piece(std::int64_t height, std::int64_t width, std::size_t item_size);
 
-// Rows of a thread: enough loads at a time, and few enough to be added in float.
-inline constexpr std::int64_t kRows = 16;
-inline constexpr std::int64_t kTileColumns = 1024;
-inline constexpr std::int64_t kSmallPlaneBytes = std::int64_t{64} * 1024;
-inline constexpr std::int64_t kSmallPlaneHeight = 1024;
-inline constexpr std::int64_t kSharedBytes = std::int64_t{48} * 1024;
-// Of a block with several planes: more would leave the last blocks alone.
-inline constexpr std::int64_t kAccesses = 192;
-
-template <class S>
-bool is_small(std::int64_t height, std::int64_t width) {
-  return height * width * static_cast<std::int64_t>(sizeof(S)) <= kSmallPlaneBytes &&
-         height <= kSmallPlaneHeight;
-}
-
-/// Parts of the strips of large planes, so that all threads have something to do.
-template <class S>
-int parts_of(std::int64_t width) {
-  const std::int64_t packs = blocks_for(std::min(width, kTileColumns), kPackSize<S>);
-  return static_cast<int>(std::max<std::int64_t>(1, kPyramidThreads / packs));
-}
-
-/// The smallest power of two that is enough lanes for n columns of a cell.
-inline Divisor lanes_for(std::int64_t n) {
-  constexpr std::int64_t kColumnsOfLane = 8;
-  const std::int64_t lanes = std::clamp<std::int64_t>(n / kColumnsOfLane, 1, 32);
-  return Divisor(static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(lanes))));
-}
-
-}  // namespace pyramid_detail
-
-/// How long pieces of rows are at most.
-template <class S>
-std::int64_t longest_pyramid_piece(std::int64_t height, std::int64_t width) {
-  const bool is_small = pyramid_detail::is_small<S>(height, width);
-  return pyramid_detail::kRows * (is_small ? 1 : pyramid_detail::parts_of<S>(width));
-}
-
-/// For threads with pack_size columns each; shared_bytes(chunks) says what a block needs.
-template <class S, class SharedBytes>
+/// For accesses of pack_size columns; shared_bytes(chunks) says what a block needs.
 PyramidChunks pyramid_chunks(const Pyramid& pyramid, std::int64_t height, std::int64_t width,
-                             int pack_size, SharedBytes shared_bytes) {
-  namespace detail = pyramid_detail;
-  const int num_rows = pyramid.rows.num_pieces;
-  const int num_columns = pyramid.columns.num_pieces;
-  PyramidChunks chunks{};
-  if (detail::is_small<S>(height, width)) {
-    chunks.planes = 1;
-    chunks.pieces = Divisor(num_rows);
-    chunks.columns = static_cast<int>(width);
-    chunks.lanes = detail::lanes_for(width / num_columns);
-    const auto bytes = static_cast<std::int64_t>(shared_bytes(chunks));
-    if (bytes <= detail::kSharedBytes) {
-      const std::int64_t planes = std::min(detail::kAccesses / (num_rows * (width / pack_size)),
-                                           detail::kSharedBytes / bytes);
-      chunks.planes = static_cast<int>(std::max<std::int64_t>(1, planes));
-      return chunks;
-    }
-  }
-  const int parts = detail::is_small<S>(height, width) ? 1 : detail::parts_of<S>(width);
-  chunks.planes = 1;
-  chunks.pieces = Divisor(1);
-  chunks.parts = Divisor(parts);
-  chunks.columns = static_cast<int>(std::min(width, detail::kTileColumns));
-  chunks.row_chunks = Divisor(num_rows);
-  chunks.tiles = Divisor(static_cast<int>(blocks_for(width, detail::kTileColumns)));
-  chunks.lanes = detail::lanes_for(std::int64_t{chunks.columns} * parts / num_columns);
-  return chunks;
-}
+                             std::size_t item_size, int pack_size,
+                             const std::function<std::size_t(const PyramidChunks&)>& shared_bytes);
 
 }  // namespace superpix::cuda

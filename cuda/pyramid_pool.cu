@@ -27,6 +27,15 @@
 namespace superpix::cuda {
 namespace {
 
+/// Blocks of a multiprocessor: as few as leave registers for all loads of a thread at a time.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+template <int N>
+constexpr int kBlocks = N == 8 ? 3 : 4;
+#else
+template <int N>
+constexpr int kBlocks = N == 8 ? 3 : 5;
+#endif
+
 /// Cells of a plane: a row of them for each piece of rows. Where tiles cut a plane, a piece of
 /// columns is in several of them, and each gives it a cell of its own: piece q in tile t is q + t.
 struct CellGrid {
@@ -108,10 +117,10 @@ __device__ void reduce_lines(const typename Reduce::Element* features, const Pyr
   const auto* block = features + chunk.first_plane * plane_size + chunk.columns.begin;
   const int num_lines = chunk.num_strips * chunks.parts.value();
   const int packs = chunk.columns.size() / N;
-  const PyramidThread thread(num_lines, packs);
-  for (int i = thread.first_line; i < num_lines; i += thread.line_step) {
+  const PyramidThread thread(chunks, num_lines);
+  for (int i = thread.first_line; i < num_lines; i += chunks.lines_at_once) {
     const PyramidLine line(pyramid, chunks, chunk, i);
-    for (int pack = thread.first_pack; pack < packs; pack += thread.pack_step) {
+    for (int pack = thread.first_pack; pack < packs; pack += chunks.line_threads.value()) {
       const int x = pack * N;
       reduce_columns<Reduce, N>(block + line.plane * plane_size + x, line.rows,
                                 chunk.columns.begin + x, width, lines + i * chunks.columns + x);
@@ -193,7 +202,7 @@ __device__ void finish_window(const typename Reduce::Cell& reduced, const Pyrami
 }
 
 template <class Reduce, int N>
-__global__ void __launch_bounds__(kPyramidThreads)
+__global__ void __launch_bounds__(kPyramidThreads, kBlocks<N>)
     pool_kernel(const typename Reduce::Element* __restrict__ features,
                 PyramidOutput<typename Reduce::Element> to,
                 typename Reduce::Cell* __restrict__ plane_cells,
@@ -205,14 +214,15 @@ __global__ void __launch_bounds__(kPyramidThreads)
   reduce_lines<Reduce, N>(features, pyramid, chunks, chunk, lines);
   __syncthreads();
   if (!chunks.holds_planes()) {
-    const std::int64_t strip = chunk.first_plane * pyramid.rows.num_pieces + chunk.first_piece;
+    const std::int64_t strip =
+        chunk.first_plane * pyramid.rows.num_pieces.value() + chunk.first_piece;
     reduce_cells<Reduce>(lines, pyramid, chunk, task,
                          plane_cells + strip * task.grid.columns.value());
     return;
   }
   Cell* const cells =
       lines + max(chunks.lines() * chunks.columns,
-                  chunks.planes * pyramid.num_bins.value() * pyramid.columns.num_pieces);
+                  chunks.planes * pyramid.num_bins.value() * pyramid.columns.num_pieces.value());
   reduce_cells<Reduce>(lines, pyramid, chunk, task, cells);
   __syncthreads();
   Cell* const bins = lines;  // which are not needed any more
@@ -251,7 +261,7 @@ __global__ void __launch_bounds__(kPyramidThreads)
   const Span columns = task.grid.cells(pyramid.columns, pyramid.columns.pieces(window.column_bin));
   const int stride = task.grid.columns.value();
   const auto* corner =
-      plane_cells + (plane * pyramid.rows.num_pieces + rows.begin) * stride + columns.begin;
+      plane_cells + (plane * pyramid.rows.num_pieces.value() + rows.begin) * stride + columns.begin;
   typename Reduce::Cell reduced = Reduce::nothing();
   for (PyramidWalk walk(rows.size(), columns.size(), lane, 32); walk.is_inside(); walk.advance()) {
     reduced =
@@ -312,7 +322,7 @@ class Pooling {
           const PyramidOutput<S>& to)
       : call_(call), shape_(shape), features_(features), to_(to) {
     groups_ = groups_of(shape.height, shape.width, pyramid_levels(params.bins),
-                        longest_pyramid_piece<S>(shape.height, shape.width));
+                        longest_pyramid_piece(shape.height, shape.width, sizeof(S)));
   }
 
   void take_workspace() {
@@ -320,8 +330,8 @@ class Pooling {
     for (const Pyramid& pyramid : groups_.together) {
       const PyramidChunks chunks = chunks_of(pyramid, 1);
       if (chunks.holds_planes()) continue;
-      most = std::max(
-          most, shape_.planes * pyramid.rows.num_pieces * grid_of(pyramid, chunks).columns.value());
+      most = std::max(most, shape_.planes * pyramid.rows.num_pieces.value() *
+                                grid_of(pyramid, chunks).columns.value());
     }
     cells_ = call_.take<Cell>(most);
   }
@@ -338,7 +348,7 @@ class Pooling {
   static std::size_t shared_bytes(const Pyramid& pyramid, const PyramidChunks& chunks) {
     std::int64_t cells = std::int64_t{chunks.lines()} * chunks.columns;
     if (chunks.holds_planes()) {
-      const std::int64_t num_columns = pyramid.columns.num_pieces;
+      const std::int64_t num_columns = pyramid.columns.num_pieces.value();
       cells = std::max(cells, chunks.planes * pyramid.num_bins.value() * num_columns) +
               chunks.strips() * num_columns;
     }
@@ -346,13 +356,13 @@ class Pooling {
   }
 
   PyramidChunks chunks_of(const Pyramid& pyramid, int pack_size) const {
-    return pyramid_chunks<S>(
-        pyramid, shape_.height, shape_.width, pack_size,
+    return pyramid_chunks(
+        pyramid, shape_.height, shape_.width, sizeof(S), pack_size,
         [&](const PyramidChunks& chunks) { return shared_bytes(pyramid, chunks); });
   }
 
   static CellGrid grid_of(const Pyramid& pyramid, const PyramidChunks& chunks) {
-    return {Divisor(pyramid.columns.num_pieces + chunks.tiles.value() - 1),
+    return {Divisor(pyramid.columns.num_pieces.value() + chunks.tiles.value() - 1),
             Divisor(chunks.columns)};
   }
 
@@ -361,9 +371,8 @@ class Pooling {
       constexpr int kN = decltype(n)::value;
       const PyramidChunks chunks = chunks_of(pyramid, kN);
       const Task task{chunks, grid_of(pyramid, chunks), shape_.planes, shape_.num_outputs};
-      call_.launch(pool_kernel<Reduce, kN>, chunks.blocks(shape_.planes),
-                   chunks.threads(chunks.columns / kN), shared_bytes(pyramid, chunks), features_,
-                   to_, cells_, pyramid, task);
+      call_.launch(pool_kernel<Reduce, kN>, chunks.blocks(shape_.planes), chunks.threads(),
+                   shared_bytes(pyramid, chunks), features_, to_, cells_, pyramid, task);
       if (chunks.holds_planes()) return;
       call_.launch(gather_kernel<Reduce>,
                    blocks_for(shape_.planes * pyramid.num_windows.value(), kPyramidThreads / 32),

@@ -57,7 +57,7 @@ struct MeanMemory {
     shares = padded(strips * chunks.columns * sizeof(S));
     row_bins = shares + padded(windows * sizeof(ComputeType<S>));
     column_bins = row_bins + padded(chunks.pieces.value() * levels * sizeof(Span));
-    end = column_bins + pyramid.columns.num_pieces * levels * sizeof(Span);
+    end = column_bins + pyramid.columns.num_pieces.value() * levels * sizeof(Span);
   }
 };
 
@@ -104,7 +104,8 @@ __global__ void __launch_bounds__(kPyramidThreads)
   for (int i = first; i < cell_threads; i += num_threads) {
     const int cell = i / chunks.lanes;
     const int lane = i - cell * chunks.lanes.value();
-    const int strip = cell / num_pieces;
+    // The tile of a plane has one strip.
+    const int strip = chunks.holds_planes() ? cell / pyramid.columns.num_pieces : 0;
     const int piece = cell - strip * num_pieces;
     const int plane = strip / chunks.pieces;
     const Span* rows = row_bins + (strip - plane * chunks.pieces.value()) * num_levels;
@@ -128,10 +129,10 @@ __global__ void __launch_bounds__(kPyramidThreads)
   S* const block = features + chunk.first_plane * plane_size + chunk.columns.begin;
   const int num_lines = chunk.num_strips * chunks.parts.value();
   const int packs = chunk.columns.size() / N;
-  const PyramidThread thread(num_lines, packs);
-  for (int i = thread.first_line; i < num_lines; i += thread.line_step) {
+  const PyramidThread thread(chunks, num_lines);
+  for (int i = thread.first_line; i < num_lines; i += chunks.lines_at_once) {
     const PyramidLine line(pyramid, chunks, chunk, i);
-    for (int pack = thread.first_pack; pack < packs; pack += thread.pack_step) {
+    for (int pack = thread.first_pack; pack < packs; pack += chunks.line_threads.value()) {
       const Pack<S, N> pixels = load_pack<N>(strips + line.strip * chunks.columns + pack * N);
       S* to = block + line.plane * plane_size + static_cast<std::int64_t>(line.rows.begin) * width +
               pack * N;
@@ -193,10 +194,10 @@ __global__ void __launch_bounds__(kPyramidThreads)
   S* const block = features + chunk.first_plane * plane_size;
   const int num_lines = chunk.num_strips * chunks.parts.value();
   const int packs = chunk.columns.size() / N;
-  const PyramidThread thread(num_lines, packs);
-  for (int i = thread.first_line; i < num_lines; i += thread.line_step) {
+  const PyramidThread thread(chunks, num_lines);
+  for (int i = thread.first_line; i < num_lines; i += chunks.lines_at_once) {
     const PyramidLine line(pyramid, chunks, chunk, i);
-    for (int pack = thread.first_pack; pack < packs; pack += thread.pack_step) {
+    for (int pack = thread.first_pack; pack < packs; pack += chunks.line_threads.value()) {
       S* to = block + line.plane * plane_size + static_cast<std::int64_t>(line.rows.begin) * width +
               chunk.columns.begin + pack * N;
       for (int y = line.rows.begin; y < line.rows.end; ++y, to += width) {
@@ -310,9 +311,10 @@ void run_together(Call& call, const Gradients& a, const Pyramid& pyramid) {
   };
   with_pack<S>(a.width, {a.features}, [&](auto n) {
     constexpr int kN = decltype(n)::value;
-    const PyramidChunks chunks = pyramid_chunks<S>(pyramid, a.height, a.width, kN, shared_bytes);
+    const PyramidChunks chunks =
+        pyramid_chunks(pyramid, a.height, a.width, sizeof(S), kN, shared_bytes);
     const std::int64_t blocks = chunks.blocks(a.planes);
-    const int threads = chunks.threads(chunks.columns / kN);
+    const int threads = chunks.threads();
     if (a.indices == nullptr) {
       call.launch(mean_kernel<S, kN>, blocks, threads, shared_bytes(chunks), pooled, features,
                   pyramid, chunks, a.planes);
@@ -370,7 +372,7 @@ void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indice
     std::optional<Pyramid> pyramid;
     if (a.num_windows <= kMostWindows) {
       pyramid = pyramid_of(a.height, a.width, pyramid_levels(params.bins),
-                           longest_pyramid_piece<S>(a.height, a.width));
+                           longest_pyramid_piece(a.height, a.width, sizeof(S)));
     }
     if (pyramid) {
       run_together<S>(call, a, *pyramid);

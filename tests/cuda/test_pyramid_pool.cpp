@@ -5,13 +5,16 @@
 #include <gtest/gtest.h>
 #include <superpix/superpix.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "cuda_runtime.h"
 #include "halves.h"
 #include "on_cuda.h"
 
@@ -32,22 +35,31 @@ struct Case {
   Shape pooled_shape() const { return {batch, channels, windows()}; }
   std::string name() const {
     std::string text = std::to_string(height) + " x " + std::to_string(width) + ", bins";
-    for (const std::int64_t b : bins) text += " " + std::to_string(b);
+    for (const std::int64_t b : bins) text.append(" ").append(std::to_string(b));
     return text;
   }
 };
 
-/// Of every way that planes go, for at least one dtype.
-std::vector<Case> cases() {
+const std::vector<Case> kCases = {
+    // Several planes in a block, the last of which has fewer.
+    {1, 1, 1, 1, {1}},
+    {2, 5, 7, 5, {6, 3, 2, 1, 3}},
+    {1, 7, 8, 16, {1, 2, 3, 6}},
+    // One.
+    {1, 2, 60, 40, {1, 2, 3, 6}},
+    // Many blocks a plane, in tiles.
+    {1, 2, 40, 2048, {1, 2}},
+    {1, 1, 33, 1030, {1, 3}},
+    // Levels of their own.
+    {1, 2, 15, 17, {9, 40, 1}},
+    {0, 3, 8, 8, {1, 2}},
+};
+
+/// These are where planes are cut and how, which depends on the dtype only by its size.
+std::vector<Case> shapes() {
   std::vector<Case> cases = {
-      // Several planes in a block, the last of which has fewer.
-      {1, 1, 1, 1, {1}},
       {1, 3, 1, 1, {1, 2, 3}},
-      {2, 5, 7, 5, {6, 3, 2, 1, 3}},
-      {1, 7, 8, 16, {1, 2, 3, 6}},
       {1, 40, 2, 3, {2, 1}},
-      // One.
-      {1, 3, 60, 60, {1, 2, 3, 6}},
       {1, 2, 33, 31, {1, 2, 3, 6}},
       {1, 1, 16, 16, {4}},
       {1, 1, 48, 4, {1}},
@@ -55,21 +67,19 @@ std::vector<Case> cases() {
       {2, 1, 190, 181, {3, 4}},
       {1, 2, 130, 136, {1, 2, 3, 6}},
       {1, 1, 1100, 3, {1, 2}},
+      {1, 1, 70, 400, {5}},
       // Tiles, where a bin begins with one and where none does.
-      {1, 2, 10, 2048, {1, 2}},
       {1, 1, 9, 3072, {3}},
-      {1, 1, 33, 1030, {1, 3}},
+      {1, 1, 17, 3000, {2, 3, 4}},
       // More cells than shared memory has room for.
       {1, 1, 100, 160, {16, 15, 14, 13}},
       // Levels of their own: windows of threads, and of warps.
-      {1, 2, 15, 17, {9, 40, 1}},
-      {1, 1, 150, 160, {17, 2}},
+      {1, 1, 600, 34, {17, 2}},
       {1, 1, 3, 2, {70}},
       {1, 1, 40, 1, {2, 33}},
       {1, 1, 2, 2, {20, 64, 100}},
       // Several tables of levels.
       {1, 2, 9, 11, {16, 3, 16, 15, 14, 13, 1, 3}},
-      {0, 3, 8, 8, {1, 2}},
       {2, 0, 8, 8, {1, 2}},
   };
   cases.push_back({1, 1, 5, 6, Bins(20, 2)});
@@ -189,19 +199,16 @@ void expect_max_backward_of_cpu(const Case& c, const Array<T>& values, const Arr
 }
 
 template <class T>
-class PyramidPoolOnCuda : public ::testing::Test {};
-using Types = ::testing::Types<float, double, detail::Half, detail::BFloat16>;
-TYPED_TEST_SUITE(PyramidPoolOnCuda, Types, );
-
-TYPED_TEST(PyramidPoolOnCuda, MeanIsThatOfTheCpu) {
-  for (const Case& c : cases()) {
-    expect_mean_of_cpu(c, test::rounded<TypeParam>(random_values(c.features_shape(), 1)));
+void expect_mean_of_cpu(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    expect_mean_of_cpu(c, test::rounded<T>(random_values(c.features_shape(), 1)));
   }
 }
 
-TYPED_TEST(PyramidPoolOnCuda, MaxIsThatOfTheCpu) {
-  for (const Case& c : cases()) {
-    const auto features = test::rounded<TypeParam>(special_values(c.features_shape(), 2));
+template <class T>
+void expect_max_of_cpu(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    const auto features = test::rounded<T>(special_values(c.features_shape(), 2));
     if (c.pixels() % 2 == 0) {
       expect_max_of_cpu<std::int32_t>(c, features);
     } else {
@@ -210,22 +217,200 @@ TYPED_TEST(PyramidPoolOnCuda, MaxIsThatOfTheCpu) {
   }
 }
 
-TYPED_TEST(PyramidPoolOnCuda, MeanBackwardIsThatOfTheCpu) {
-  for (const Case& c : cases()) {
-    expect_mean_backward_of_cpu(c, test::rounded<TypeParam>(random_values(c.pooled_shape(), 3)));
+template <class T>
+void expect_mean_backward_of_cpu(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    expect_mean_backward_of_cpu(c, test::rounded<T>(random_values(c.pooled_shape(), 3)));
   }
 }
 
-TYPED_TEST(PyramidPoolOnCuda, MaxBackwardIsThatOfTheCpu) {
-  for (const Case& c : cases()) {
-    const auto values = test::rounded<TypeParam>(special_values(c.features_shape(), 4));
-    const auto gradient = test::rounded<TypeParam>(random_values(c.pooled_shape(), 5));
+template <class T>
+void expect_max_backward_of_cpu(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    const auto values = test::rounded<T>(special_values(c.features_shape(), 4));
+    const auto gradient = test::rounded<T>(random_values(c.pooled_shape(), 5));
     if (c.pixels() % 2 == 0) {
       expect_max_backward_of_cpu<std::int64_t>(c, values, gradient);
     } else {
       expect_max_backward_of_cpu<std::int32_t>(c, values, gradient);
     }
   }
+}
+
+template <class T>
+class PyramidPoolOnCudaOf : public ::testing::Test {};
+using Types = ::testing::Types<float, double, detail::Half, detail::BFloat16>;
+TYPED_TEST_SUITE(PyramidPoolOnCudaOf, Types, );
+
+TYPED_TEST(PyramidPoolOnCudaOf, MeanIsThatOfTheCpu) { expect_mean_of_cpu<TypeParam>(kCases); }
+TYPED_TEST(PyramidPoolOnCudaOf, MaxIsThatOfTheCpu) { expect_max_of_cpu<TypeParam>(kCases); }
+TYPED_TEST(PyramidPoolOnCudaOf, MeanBackwardIsThatOfTheCpu) {
+  expect_mean_backward_of_cpu<TypeParam>(kCases);
+}
+TYPED_TEST(PyramidPoolOnCudaOf, MaxBackwardIsThatOfTheCpu) {
+  expect_max_backward_of_cpu<TypeParam>(kCases);
+}
+
+TEST(PyramidPoolOnCuda, MeanOfAnyShapeIsThatOfTheCpu) { expect_mean_of_cpu<float>(shapes()); }
+TEST(PyramidPoolOnCuda, MaxOfAnyShapeIsThatOfTheCpu) { expect_max_of_cpu<float>(shapes()); }
+TEST(PyramidPoolOnCuda, MeanBackwardOfAnyShapeIsThatOfTheCpu) {
+  expect_mean_backward_of_cpu<float>(shapes());
+}
+TEST(PyramidPoolOnCuda, MaxBackwardOfAnyShapeIsThatOfTheCpu) {
+  expect_max_backward_of_cpu<float>(shapes());
+}
+
+TEST(PyramidPoolOnCuda, MeanOfNanIsNan) {
+  for (const Case& c : kCases) {
+    expect_mean_of_cpu(c, test::rounded<float>(special_values(c.features_shape(), 6)));
+  }
+}
+
+TEST(PyramidPoolOnCuda, MaximaOfEqualPixelsAreTheFirst) {
+  for (const double value : std::vector<double>{-INFINITY, INFINITY, -0.0, -3.0, NAN}) {
+    for (const Case& c : {kCases[1], kCases[3], kCases[5]}) {
+      expect_max_of_cpu<std::int32_t>(
+          c, test::rounded<float>(Array<double>(c.features_shape(), value)));
+    }
+  }
+}
+
+TEST(PyramidPoolOnCuda, IndicesAreOptional) {
+  const Case c = kCases[2];
+  const PyramidPoolParams params{c.bins, PyramidReduce::kMax};
+  const auto features = test::rounded<float>(random_values(c.features_shape(), 7));
+  Array<float> expected(c.pooled_shape()), pooled(c.pooled_shape());
+  pyramid_pool(features.view(), expected.view(), nullptr, params);
+  test::run_on_cuda(
+      [&](const Context& context) {
+        pyramid_pool(features.view(), pooled.view(), nullptr, params, context);
+      },
+      pooled);
+  expect_same_bits(pooled, expected, c);
+}
+
+/// The same values, one element after an address that is a multiple of 16.
+Array<float> shifted(const Array<float>& aligned) {
+  Array<float> shifted({static_cast<std::int64_t>(aligned.data.size()) + 1});
+  std::copy(aligned.data.begin(), aligned.data.end(), shifted.data.begin() + 1);
+  return shifted;
+}
+ArrayView shifted_view(const Array<float>& array, const Shape& shape) {
+  return ArrayView::contiguous(array.data.data() + 1, {shape[0], shape[1], shape[2], shape[3]});
+}
+
+TEST(PyramidPoolOnCuda, BitsDoNotDependOnAlignment) {
+  for (const Case& c : {kCases[2], kCases[3], kCases[4], kCases[5]}) {
+    const Shape shape = c.features_shape();
+    const PyramidPoolParams params{c.bins, PyramidReduce::kMean};
+    // Sums that are rounded, in every order to something else.
+    Array<float> features(shape);
+    test::Random random(8);
+    for (float& v : features.data) v = static_cast<float>(random.unit());
+    const Array<float> elsewhere = shifted(features);
+    Array<float> expected(c.pooled_shape()), pooled(c.pooled_shape());
+    test::call_on_cuda([&](const Context& context) {
+      pyramid_pool(features.view(), expected.view(), nullptr, params, context);
+    });
+    test::run_on_cuda(
+        [&](const Context& context) {
+          pyramid_pool(shifted_view(elsewhere, shape), pooled.view(), nullptr, params, context);
+        },
+        pooled);
+    expect_same_bits(pooled, expected, c);
+
+    Array<float> gradient(shape);
+    test::call_on_cuda([&](const Context& context) {
+      pyramid_pool_backward(pooled.view(), nullptr, gradient.view(), params, context);
+    });
+    Array<float> written = shifted(Array<float>(shape));
+    test::call_on_cuda([&](const Context& context) {
+      pyramid_pool_backward(pooled.view(), nullptr, shifted_view(written, shape), params, context);
+    });
+    written.data.erase(written.data.begin());
+    expect_same_bits(written, gradient, c);
+  }
+}
+
+TEST(PyramidPoolOnCuda, BitsDoNotDependOnTheBatch) {
+  for (Case c : {kCases[1], kCases[3], Case{2, 1, 130, 136, {1, 2, 3, 6}}}) {
+    const PyramidPoolParams params{c.bins, PyramidReduce::kMean};
+    c.batch = 2;
+    c.channels = 1;
+    Case plane = c;
+    plane.batch = 1;
+    Array<float> all(c.features_shape()), second(plane.features_shape());
+    test::Random random(9);
+    for (float& v : all.data) v = static_cast<float>(random.unit());
+    std::copy(all.data.begin() + c.pixels(), all.data.end(), second.data.begin());
+    Array<float> both(c.pooled_shape()), one(plane.pooled_shape());
+    test::call_on_cuda([&](const Context& context) {
+      pyramid_pool(all.view(), both.view(), nullptr, params, context);
+    });
+    test::call_on_cuda([&](const Context& context) {
+      pyramid_pool(second.view(), one.view(), nullptr, params, context);
+    });
+    both.data.erase(both.data.begin(), both.data.begin() + c.windows());
+    expect_same_bits(both, one, c);
+  }
+}
+
+/// All rounding errors are alike here.
+TEST(PyramidPoolOnCuda, MeanOfLargePlanesIsExactEnough) {
+  for (const Case& c : {Case{1, 1, 40000, 3, {1}}, Case{1, 1, 2, 60000, {1}}}) {
+    const Array<float> features(c.features_shape(), 0.1F);
+    Array<float> pooled(c.pooled_shape());
+    test::call_on_cuda([&](const Context& context) {
+      pyramid_pool(features.view(), pooled.view(), nullptr, {c.bins, PyramidReduce::kMean},
+                   context);
+    });
+    EXPECT_NEAR(pooled.data[0], 0.1F, 2e-7F);
+  }
+}
+
+TEST(PyramidPoolOnCuda, IndicesThatAreNotOfTheWindowGiveNothing) {
+  for (const Bins& bins : {Bins{1, 2}, Bins{1, 2, 30}}) {
+    const Case c{1, 2, 6, 8, bins};
+    const PyramidPoolParams params{c.bins, PyramidReduce::kMax};
+    const Array<float> gradient(c.pooled_shape(), 1.0F);
+    Array<std::int64_t> indices(c.pooled_shape(), -1);
+    indices.data[0] = 48;
+    indices.data[1] = 47;  // of another window
+    indices.data[2] = std::numeric_limits<std::int64_t>::max();
+    indices.data[3] = std::int64_t{1} << 32;
+    indices.data[4] = 47;
+    const ArrayView view = indices.view();
+    Array<float> expected(c.features_shape()), features(c.features_shape());
+    expected.data[47] = 1.0F;
+    test::run_on_cuda(
+        [&](const Context& context) {
+          pyramid_pool_backward(gradient.view(), &view, features.view(), params, context);
+        },
+        features);
+    EXPECT_EQ(features.data, expected.data);
+  }
+}
+
+TEST(PyramidPoolOnCuda, OneLaunchIsEnoughForSmallPlanesAndTwoForLarge) {
+  const auto launches = [](const Case& c, bool backward) {
+    const PyramidPoolParams params{c.bins, PyramidReduce::kMean};
+    const Array<float> features(c.features_shape()), pooled(c.pooled_shape());
+    const long before = cuda_on_cpu::num_launches;
+    test::call_on_cuda([&](const Context& context) {
+      if (backward) {
+        pyramid_pool_backward(pooled.view(), nullptr, features.view(), params, context);
+      } else {
+        pyramid_pool(features.view(), pooled.view(), nullptr, params, context);
+      }
+    });
+    return cuda_on_cpu::num_launches - before;
+  };
+  const Case small{1, 4, 60, 60, {1, 2, 3, 6}};
+  const Case large{1, 1, 130, 136, {1, 2, 3, 6}};
+  EXPECT_EQ(launches(small, false), 1);
+  EXPECT_EQ(launches(small, true), 1);
+  EXPECT_EQ(launches(large, false), 2);
+  EXPECT_EQ(launches(large, true), 1);
 }
 
 }  // namespace
