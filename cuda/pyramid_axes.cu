@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pyramid_axes.h"
 
-#include <algorithm>
 #include <cstddef>
 
 #include "cpu/window_axis.h"
@@ -25,8 +24,7 @@ bool fill(const cpu::WindowAxis& from, std::size_t num_bins, PyramidAxis& to) {
 }  // namespace
 
 std::optional<Pyramid> pyramid_of(std::int64_t height, std::int64_t width,
-                                  const std::vector<PyramidLevel>& levels,
-                                  std::int64_t longest_piece) {
+                                  const std::vector<PyramidLevel>& levels) {
   if (levels.size() > Pyramid::kMostLevels) return std::nullopt;
   Pyramid pyramid{};
   std::vector<std::int64_t> bins;
@@ -45,9 +43,9 @@ std::optional<Pyramid> pyramid_of(std::int64_t height, std::int64_t width,
   }
   pyramid.num_bins = Divisor(num_bins);
   pyramid.num_windows = Divisor(num_windows);
-  const std::int64_t longest = std::max(longest_piece, (height + 63) / 64);
+
   const auto n = static_cast<std::size_t>(num_bins);
-  const bool fits = fill(cpu::WindowAxis(height, bins, longest), n, pyramid.rows) &&
+  const bool fits = fill(cpu::WindowAxis(height, bins, height), n, pyramid.rows) &&
                     fill(cpu::WindowAxis(width, bins, width), n, pyramid.columns);
   if (!fits) return std::nullopt;
   return pyramid;

@@ -19,7 +19,8 @@ namespace superpix::cuda {
 struct Span {
   int begin, end;
 
-  __device__ int size() const { return end - begin; }
+  __host__ __device__ int size() const { return end - begin; }
+
   __device__ bool contains(int i) const { return i >= begin && i < end; }
 };
 
@@ -34,9 +35,14 @@ struct PyramidAxis {
   std::uint8_t begin[kMostBins];
   std::uint8_t end[kMostBins];
 
-  __device__ int length() const { return edge[num_pieces.value()]; }
+  __host__ __device__ int length() const { return edge[num_pieces.value()]; }
   __device__ Span pieces(int bin) const { return {begin[bin], end[bin]}; }
   __device__ Span pixels(Span pieces) const { return {edge[pieces.begin], edge[pieces.end]}; }
+  /// What of a piece lies in a span.
+  __device__ Span pixels_in(int piece, Span span) const {
+    return {max(edge[piece], span.begin), min(edge[piece + 1], span.end)};
+  }
+
   /// The piece that a coordinate lies in.
   __device__ int piece_of(int coordinate) const {
     int first = 0;
@@ -97,11 +103,9 @@ struct Pyramid {
   }
 };
 
-/// The table for some levels, if it has room for them. Pieces of rows are not longer than
-/// longest_piece, or than a 64th of the height.
+/// The table for some levels, if it has room for them.
 std::optional<Pyramid> pyramid_of(std::int64_t height, std::int64_t width,
-                                  const std::vector<PyramidLevel>& levels,
-                                  std::int64_t longest_piece);
+                                  const std::vector<PyramidLevel>& levels);
 
 /// All levels, in the order of their outputs.
 std::vector<PyramidLevel> pyramid_levels(const std::vector<std::int64_t>& bins);

@@ -7,85 +7,93 @@
 namespace superpix::cuda {
 namespace {
 
-// Rows of a thread: enough loads at a time, and few enough to be added in float.
-constexpr std::int64_t kRows = 16;
-constexpr std::int64_t kTileColumns = 1024;
+// Of a group: enough loads at a time, and few enough to be added in float.
+constexpr int kRows = 16;
+constexpr int kTileColumns = 512;
+constexpr int kAccessBytes = 16;
 constexpr std::int64_t kSmallPlaneBytes = std::int64_t{64} * 1024;
-constexpr std::int64_t kSmallPlaneHeight = 1024;
 constexpr std::int64_t kSharedBytes = std::int64_t{48} * 1024;
 // Of a block with several planes: more would leave the last blocks alone.
-constexpr std::int64_t kAccesses = 192;
+constexpr int kThreadsOfPlanes = 192;
 
-bool is_small(std::int64_t height, std::int64_t width, std::size_t item_size) {
-  return height * width * static_cast<std::int64_t>(item_size) <= kSmallPlaneBytes &&
-         height <= kSmallPlaneHeight;
+int parts(int n, int size) { return n / size + (n % size != 0 ? 1 : 0); }
+
+/// Tiles of at most `most`, as equal as multiples of `unit` can be.
+PyramidTiles tiles_of(int length, int most, int unit) {
+  if (length <= most) return {Divisor(length), Divisor(1)};
+  const int count = parts(length, most);
+  const int size = parts(parts(length, count), unit) * unit;
+  return {Divisor(size), Divisor(parts(length, size))};
 }
 
-/// Parts of the strips of large planes, so that all threads have something to do.
-int parts_of(std::int64_t width, std::size_t item_size) {
-  constexpr std::int64_t kAccessBytes = 16;
-  const std::int64_t bytes = std::min(width, kTileColumns) * static_cast<std::int64_t>(item_size);
-  return static_cast<int>(
-      std::max<std::int64_t>(1, kPyramidThreads / blocks_for(bytes, kAccessBytes)));
+/// The most pieces that a tile has a part of.
+int most_pieces(const PyramidAxis& axis, int tile_size) {
+  int most = 1;
+  int tile = -1;
+  int pieces = 1;
+  for (int i = 1; i < axis.num_pieces.value(); ++i) {
+    if (axis.edge[i] % tile_size == 0) continue;
+    pieces = axis.edge[i] / tile_size == tile ? pieces + 1 : 2;
+    tile = axis.edge[i] / tile_size;
+    most = std::max(most, pieces);
+  }
+  return most;
 }
 
-/// The smallest power of two that is enough lanes for n columns of a cell.
-Divisor lanes_for(std::int64_t n) {
-  constexpr std::int64_t kColumnsOfLane = 8;
-  const std::int64_t lanes = std::clamp<std::int64_t>(n / kColumnsOfLane, 1, 32);
-  return Divisor(static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(lanes))));
+/// All but what depends on the size of accesses.
+PyramidChunks chunks_of(const Pyramid& pyramid, int groups, int most_columns) {
+  // So that tiles begin where an access can, of any dtype.
+  constexpr int kUnit = 8;
+  constexpr int kColumnsOfLane = 8;
+  PyramidChunks chunks{};
+  chunks.planes = 1;
+  chunks.rows = tiles_of(pyramid.rows.length(), groups * kRows, 1);
+  chunks.columns = tiles_of(pyramid.columns.length(), most_columns, kUnit);
+  chunks.groups = Divisor(std::min(groups, chunks.rows.size.value()));
+  chunks.group_rows = Divisor(parts(chunks.rows.size.value(), chunks.groups.value()));
+  chunks.strips = most_pieces(pyramid.rows, chunks.rows.size.value());
+  const int lanes = chunks.columns.size.value() / pyramid.columns.num_pieces.value();
+  chunks.lanes = Divisor(static_cast<int>(
+      std::bit_ceil(static_cast<unsigned>(std::clamp(lanes / kColumnsOfLane, 1, 32)))));
+  return chunks;
 }
 
 void share_out_threads(int pack_size, PyramidChunks& chunks) {
-  const int line_threads = std::min(chunks.columns / pack_size, kPyramidThreads);
-  chunks.line_threads = Divisor(line_threads);
-  chunks.lines_at_once = std::min(kPyramidThreads / line_threads, chunks.lines());
-}
-
-PyramidChunks planes_in_blocks(const Pyramid& pyramid, std::int64_t width) {
-  PyramidChunks chunks{};
-  chunks.planes = 1;
-  chunks.pieces = pyramid.rows.num_pieces;
-  chunks.columns = static_cast<int>(width);
-  chunks.lanes = lanes_for(width / pyramid.columns.num_pieces.value());
-  return chunks;
-}
-
-PyramidChunks blocks_in_planes(const Pyramid& pyramid, std::int64_t width, int parts) {
-  PyramidChunks chunks{};
-  chunks.planes = 1;
-  chunks.parts = Divisor(parts);
-  chunks.columns = static_cast<int>(std::min(width, kTileColumns));
-  chunks.row_chunks = pyramid.rows.num_pieces;
-  chunks.tiles = Divisor(static_cast<int>(blocks_for(width, kTileColumns)));
-  chunks.lanes = lanes_for(chunks.columns * parts / pyramid.columns.num_pieces.value());
-  return chunks;
+  const int group_threads =
+      std::min(parts(chunks.columns.size.value(), pack_size), kPyramidThreads);
+  chunks.group_threads = Divisor(group_threads);
+  chunks.groups_at_once =
+      std::min(kPyramidThreads / group_threads, chunks.planes * chunks.groups.value());
 }
 
 }  // namespace
 
-std::int64_t longest_pyramid_piece(std::int64_t height, std::int64_t width, std::size_t item_size) {
-  return kRows * (is_small(height, width, item_size) ? 1 : parts_of(width, item_size));
-}
-
-PyramidChunks pyramid_chunks(const Pyramid& pyramid, std::int64_t height, std::int64_t width,
-                             std::size_t item_size, int pack_size,
+PyramidChunks pyramid_chunks(const Pyramid& pyramid, std::size_t item_size, int pack_size,
                              const std::function<std::size_t(const PyramidChunks&)>& shared_bytes) {
-  if (is_small(height, width, item_size)) {
-    PyramidChunks chunks = planes_in_blocks(pyramid, width);
-    const auto bytes = static_cast<std::int64_t>(shared_bytes(chunks));
+  const auto bytes_of = [&](const PyramidChunks& chunks) {
+    return static_cast<std::int64_t>(shared_bytes(chunks));
+  };
+  const int height = pyramid.rows.length();
+  const int width = pyramid.columns.length();
+  const auto item_bytes = static_cast<int>(item_size);
+  if (std::int64_t{height} * width * item_bytes <= kSmallPlaneBytes) {
+    PyramidChunks chunks = chunks_of(pyramid, parts(height, kRows), width);
+    const std::int64_t bytes = bytes_of(chunks);
     if (bytes <= kSharedBytes) {
-      const std::int64_t accesses = chunks.pieces.value() * (width / pack_size);
-      const std::int64_t planes = std::min(kAccesses / accesses, kSharedBytes / bytes);
-      chunks.planes = static_cast<int>(std::max<std::int64_t>(1, planes));
+      const std::int64_t threads = chunks.groups.value() * std::int64_t{width / pack_size};
+      chunks.planes = static_cast<int>(
+          std::max<std::int64_t>(1, std::min(kThreadsOfPlanes / threads, kSharedBytes / bytes)));
       share_out_threads(pack_size, chunks);
       return chunks;
     }
   }
-  const int parts = is_small(height, width, item_size) ? 1 : parts_of(width, item_size);
-  PyramidChunks chunks = blocks_in_planes(pyramid, width, parts);
-  share_out_threads(pack_size, chunks);
-  return chunks;
+  for (int columns = std::min(width, kTileColumns);; columns = parts(columns, 2)) {
+    const int groups = std::max(1, kPyramidThreads / parts(columns * item_bytes, kAccessBytes));
+    PyramidChunks chunks = chunks_of(pyramid, groups, columns);
+    if (bytes_of(chunks) > kSharedBytes && columns > 1) continue;
+    share_out_threads(pack_size, chunks);
+    return chunks;
+  }
 }
 
 }  // namespace superpix::cuda

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which pixels a block of pyramid pooling has, and which of them a thread. A block has one or more
-// small planes, or of a large plane a piece of rows by a tile of columns, about 64 KiB. A thread
-// has neighbouring columns, as many as one access moves, of a strip, which is a piece of rows of a
-// plane, or of a line, which is a part of a strip where there are more threads than columns. None
-// of this depends on the batch or on where the arrays lie, so that sums are the same everywhere.
+// small planes, or a tile of a large one, of about 64 KiB. Its rows are cut into groups of at most
+// 16, and a thread has neighbouring columns, as many as one access moves, of a group: as much as
+// the others, wherever the pieces end. Groups and tiles depend neither on the batch nor on where
+// the arrays lie, so that sums are the same everywhere.
+//
+// A piece that several groups have part of is a line of each of them: piece p (of those of the
+// block) in group g is line p + g. No two lines are the same, as every step from one to the next
+// leaves a piece or a group; where both end, there is a line that nobody has. Tiles share pieces in
+// the same way.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -21,111 +26,121 @@ namespace superpix::cuda {
 
 inline constexpr int kPyramidThreads = 256;
 
+/// An axis of a plane, cut into tiles of one size; the last may be smaller.
+struct PyramidTiles {
+  Divisor size;
+  Divisor count;
+
+  __device__ Span span(int tile, int length) const {
+    const int begin = tile * size.value();
+    return {begin, begin + min(length - begin, size.value())};
+  }
+};
+
 struct PyramidChunks {
-  /// What a block has: planes, pieces of rows of each, parts of each of them, and columns.
+  /// Of a block.
   int planes;
-  Divisor pieces;
-  Divisor parts;
-  int columns;
-  /// How many blocks have a plane.
-  Divisor row_chunks;
-  Divisor tiles;
+  PyramidTiles rows, columns;
+  /// Of the rows of a tile: groups, and what a group has.
+  Divisor groups;
+  Divisor group_rows;
+  /// Most pieces of rows that a tile has a part of.
+  int strips;
   /// Threads that share a cell: a power of two, at most 32.
   Divisor lanes;
-  /// Threads that share a line, and how many of them do so at a time.
-  Divisor line_threads;
-  int lines_at_once;
+  /// Threads that share a group, and how many groups they have at a time.
+  Divisor group_threads;
+  int groups_at_once;
 
   __host__ __device__ bool holds_planes() const {
-    return row_chunks.value() == 1 && tiles.value() == 1;
+    return rows.count.value() == 1 && columns.count.value() == 1;
   }
-  /// At most.
-  __host__ __device__ int strips() const { return planes * pieces.value(); }
-  __host__ __device__ int lines() const { return strips() * parts.value(); }
+  /// Of a plane of the block.
+  __host__ __device__ int lines() const { return strips + groups.value() - 1; }
 
   std::int64_t blocks(std::int64_t num_planes) const {
-    return blocks_for(num_planes, planes) * row_chunks.value() * tiles.value();
+    return blocks_for(num_planes, planes) * rows.count.value() * columns.count.value();
   }
-  int threads() const { return (line_threads.value() * lines_at_once + 31) / 32 * 32; }
+  int threads() const { return (group_threads.value() * groups_at_once + 31) / 32 * 32; }
 };
 
 /// Of a block.
 struct PyramidChunk {
   std::int64_t first_plane;
   int num_planes;
-  int num_strips;
-  int first_piece;
-  int tile;
-  Span columns;
-  /// Pieces of columns that lie in the tile, some in part.
-  Span column_pieces;
+  int row_tile, column_tile;
+  Span rows, columns;
+  /// Pieces that the tile has a part of, and one more where there is none of the tile before.
+  Span row_pieces, column_pieces;
+  /// The first piece of rows of which there is a part.
+  int first_strip;
 
   __device__ PyramidChunk(const Pyramid& pyramid, const PyramidChunks& chunks,
                           std::int64_t planes) {
     const int block = static_cast<int>(blockIdx.x);
-    const int row_chunk = block / chunks.tiles;
-    const int group = row_chunk / chunks.row_chunks;
-    tile = block - row_chunk * chunks.tiles.value();
-    first_piece = (row_chunk - group * chunks.row_chunks.value()) * chunks.pieces.value();
+    const int row = block / chunks.columns.count;
+    const int group = row / chunks.rows.count;
+    column_tile = block - row * chunks.columns.count.value();
+    row_tile = row - group * chunks.rows.count.value();
     first_plane = static_cast<std::int64_t>(group) * chunks.planes;
     const std::int64_t left = planes - first_plane;
     num_planes = left < chunks.planes ? static_cast<int>(left) : chunks.planes;
-    num_strips = num_planes * chunks.pieces.value();
+    rows = {0, pyramid.rows.length()};
     columns = {0, pyramid.columns.length()};
+    row_pieces = {0, pyramid.rows.num_pieces.value()};
     column_pieces = {0, pyramid.columns.num_pieces.value()};
-    if (chunks.tiles.value() > 1) {
-      columns.begin = tile * chunks.columns;
-      columns.end = columns.begin + min(columns.end - columns.begin, chunks.columns);
-      column_pieces = {pyramid.columns.piece_of(columns.begin),
-                       pyramid.columns.piece_of(columns.end - 1) + 1};
+    first_strip = 0;
+    if (!chunks.holds_planes()) {
+      rows = chunks.rows.span(row_tile, rows.end);
+      columns = chunks.columns.span(column_tile, columns.end);
+      row_pieces = pieces_of(pyramid.rows, rows);
+      column_pieces = pieces_of(pyramid.columns, columns);
+      first_strip = pyramid.rows.piece_of(rows.begin);
     }
   }
-  /// What of a piece of columns lies in the tile, from the beginning of the tile on.
-  __device__ Span columns_of(const Pyramid& pyramid, int piece) const {
-    return {max(pyramid.columns.edge[piece], columns.begin) - columns.begin,
-            min(pyramid.columns.edge[piece + 1], columns.end) - columns.begin};
+
+ private:
+  __device__ static Span pieces_of(const PyramidAxis& axis, Span tile) {
+    return {tile.begin > 0 ? axis.piece_of(tile.begin - 1) : 0, axis.piece_of(tile.end - 1) + 1};
   }
 };
 
-/// What of a chunk a thread has: some lines, and of each some accesses.
+/// Groups of a block that a thread has: from `first` on, each so many after the one before.
 struct PyramidThread {
-  int first_line, first_pack;
+  int first_group, first_pack;
 
-  __device__ PyramidThread(const PyramidChunks& chunks, int num_lines) {
+  __device__ PyramidThread(const PyramidChunks& chunks) {
     const int thread = static_cast<int>(threadIdx.x);
-    first_line = thread / chunks.line_threads;
-    first_pack = thread - first_line * chunks.line_threads.value();
-    if (first_line >= chunks.lines_at_once) first_line = num_lines;  // nothing is left for it
+    first_group = thread / chunks.group_threads;
+    first_pack = thread - first_group * chunks.group_threads.value();
+    // Nothing is left for this one.
+    if (first_group >= chunks.groups_at_once) first_group = chunks.planes * chunks.groups.value();
   }
 };
 
-struct PyramidLine {
-  int strip;
-  int plane;  // of the block
+/// Rows of a plane of the block.
+struct PyramidGroup {
+  int plane;
   Span rows;
+  /// The piece of rows that it begins with, and its line of the block.
+  int piece;
+  int line;
 
-  __device__ PyramidLine(const Pyramid& pyramid, const PyramidChunks& chunks,
-                         const PyramidChunk& chunk, int line) {
-    strip = line / chunks.parts;
-    plane = strip / chunks.pieces;
-    const int piece = chunk.first_piece + strip - plane * chunks.pieces.value();
-    rows = pyramid.rows.pixels({piece, piece + 1});
-    if (chunks.parts.value() > 1) {
-      const int part = line - strip * chunks.parts.value();
-      const int height = rows.size() / chunks.parts;
-      const int larger = rows.size() - height * chunks.parts.value();
-      rows.begin += part * height + min(part, larger);
-      rows.end = rows.begin + height + (part < larger ? 1 : 0);
-    }
+  __device__ PyramidGroup(const Pyramid& pyramid, const PyramidChunks& chunks,
+                          const PyramidChunk& chunk, int i) {
+    plane = i / chunks.groups;
+    const int group = i - plane * chunks.groups.value();
+    const int begin = min(group * chunks.group_rows.value(), chunk.rows.size());
+    rows.begin = chunk.rows.begin + begin;
+    rows.end = rows.begin + min(chunk.rows.size() - begin, chunks.group_rows.value());
+    piece = rows.size() > 0 ? pyramid.rows.piece_of(rows.begin) : 0;
+    line = plane * chunks.lines() + piece - chunk.first_strip + group;
   }
 };
 
-/// How long pieces of rows are at most, for elements of item_size bytes.
-std::int64_t longest_pyramid_piece(std::int64_t height, std::int64_t width, std::size_t item_size);
-
-/// For accesses of pack_size columns; shared_bytes(chunks) says what a block needs.
-PyramidChunks pyramid_chunks(const Pyramid& pyramid, std::int64_t height, std::int64_t width,
-                             std::size_t item_size, int pack_size,
+/// For elements of item_size bytes and accesses of pack_size columns; shared_bytes(chunks) says
+/// what a block needs.
+PyramidChunks pyramid_chunks(const Pyramid& pyramid, std::size_t item_size, int pack_size,
                              const std::function<std::size_t(const PyramidChunks&)>& shared_bytes);
 
 }  // namespace superpix::cuda

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Levels of few windows are reduced together, from one read of the features. Threads reduce columns
-// of a piece of rows (a line of the block's), lanes bring together what of a line belongs to a
-// cell, and then the cells of a window. Where a block has whole planes, all of that stays in shared
-// memory. The cells of large planes, which many blocks have a share in, go through the workspace,
-// and a second kernel makes the windows.
+// of groups of rows to lines (pyramid_chunks.h), lanes bring together what of lines belongs to a
+// cell, and then come the cells of a window. Where a block has whole planes, all of that stays in
+// shared memory. The cells of large planes, which many blocks have a share in, go through the
+// workspace, and a second kernel makes the windows.
 //
 // Levels of many windows are read for themselves (pyramid_direct.h).
 #include "pyramid_pool.h"
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "call.h"
 #include "detail/soft_arguments.h"
-#include "divisor.h"
 #include "element.h"
 #include "pyramid_axes.h"
 #include "pyramid_chunks.h"
@@ -28,83 +28,67 @@ namespace superpix::cuda {
 namespace {
 
 /// Blocks of a multiprocessor: as few as leave registers for all loads of a thread at a time.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 template <int N>
 constexpr int kBlocks = N == 8 ? 3 : 4;
-#else
-template <int N>
-constexpr int kBlocks = N == 8 ? 3 : 5;
-#endif
-
-/// Cells of a plane: a row of them for each piece of rows. Where tiles cut a plane, a piece of
-/// columns is in several of them, and each gives it a cell of its own: piece q in tile t is q + t.
-struct CellGrid {
-  Divisor columns;     // in a row
-  Divisor tile_width;  // of the plane
-
-  __device__ Span cells(const PyramidAxis& axis, Span pieces) const {
-    const Span pixels = axis.pixels(pieces);
-    return {pieces.begin + pixels.begin / tile_width, pieces.end + (pixels.end - 1) / tile_width};
-  }
-};
 
 /// What a launch is about, besides its memory.
 struct Task {
   PyramidChunks chunks;
-  CellGrid grid;
+  /// Cells of a plane: piece p in tile t is p + t, of rows and of columns.
+  int cell_rows, cell_columns;
   std::int64_t planes;
   /// Windows of a plane, also of levels that are not in the table.
   std::int64_t num_outputs;
 };
 
-/// Reduces the N columns at `from`, which lie at x in their plane, in some rows.
+/// The cells of pieces along an axis, in all tiles.
+__device__ inline Span cells_of(const PyramidAxis& axis, const PyramidTiles& tiles, Span pieces) {
+  const Span pixels = axis.pixels(pieces);
+  return {pieces.begin + pixels.begin / tiles.size, pieces.end + (pixels.end - 1) / tiles.size};
+}
+
+/// Reduces N columns, which lie at x in their plane, in some rows: to one line for each piece of
+/// rows, from the one that the rows begin in.
 template <class Reduce, int N>
-__device__ __forceinline__ void reduce_columns(const typename Reduce::Element* from, Span rows,
-                                               int x, int width, typename Reduce::Cell* line) {
+__device__ __forceinline__ void reduce_columns(const typename Reduce::Element* plane,
+                                               const PyramidAxis& axis, Span rows, int piece, int x,
+                                               int width, typename Reduce::Cell* line,
+                                               int line_step) {
   using S = typename Reduce::Element;
   constexpr int kAtOnce = N > 1 ? 4 : 8;
-  // As many are added before the sum is a double.
-  constexpr int kRun = 32;
-  if (rows.size() == 0) {
+  const S* from = plane + static_cast<std::int64_t>(rows.begin) * width + x;
+  int edge = axis.edge[piece + 1];
+  typename Reduce::Column columns[N];
 #pragma unroll
-    for (int j = 0; j < N; ++j) line[j] = Reduce::nothing();
-  }
-  const S* row = from + static_cast<std::int64_t>(rows.begin) * width;
-  for (int run = rows.begin; run < rows.end; run += kRun) {
-    const int end = min(rows.end - run, kRun) + run;
-    typename Reduce::Column columns[N];
+  for (int j = 0; j < N; ++j) columns[j].start(rows.begin);
+  for (int done = 0; done < rows.size(); done += kAtOnce) {
+    const int first = rows.begin + done;
+    const int left = rows.size() - done;
+    Pack<S, N> packs[kAtOnce] = {};
 #pragma unroll
-    for (int j = 0; j < N; ++j) columns[j].start(run);
-    int y = run;
-    for (; y + kAtOnce <= end; y += kAtOnce) {
-      Pack<S, N> packs[kAtOnce];
+    for (int k = 0; k < kAtOnce; ++k) {
+      if (k < left) packs[k] = load_pack<N>(from);
+      from += width;
+    }
 #pragma unroll
-      for (int k = 0; k < kAtOnce; ++k, row += width) packs[k] = load_pack<N>(row);
+    for (int k = 0; k < kAtOnce; ++k) {
+      if (first + k == edge && k < left) {
 #pragma unroll
-      for (int k = 0; k < kAtOnce; ++k) {
-#pragma unroll
-        for (int j = 0; j < N; ++j) columns[j].add(widen(packs[k].element[j]), y + k);
+        for (int j = 0; j < N; ++j) {
+          line[j] = columns[j].cell(x + j, width);
+          columns[j].start(edge);
+        }
+        line += line_step;
+        edge = axis.edge[++piece + 1];
       }
-    }
-    Pack<S, N> packs[kAtOnce - 1] = {};
-#pragma unroll
-    for (int k = 0; k < kAtOnce - 1; ++k) {
-      if (k < end - y) packs[k] = load_pack<N>(row);
-      row += k < end - y ? width : 0;
-    }
-#pragma unroll
-    for (int k = 0; k < kAtOnce - 1; ++k) {
 #pragma unroll
       for (int j = 0; j < N; ++j) {
-        if (k < end - y) columns[j].add(widen(packs[k].element[j]), y + k);
+        if (k < left) columns[j].add(widen(packs[k].element[j]), first + k);
       }
     }
-#pragma unroll
-    for (int j = 0; j < N; ++j) {
-      const typename Reduce::Cell cell = columns[j].cell(x + j, width);
-      line[j] = run == rows.begin ? cell : Reduce::combine(line[j], cell);
-    }
   }
+#pragma unroll
+  for (int j = 0; j < N; ++j) line[j] = columns[j].cell(x + j, width);
 }
 
 /// Lines of a chunk, in shared memory, from its pixels.
@@ -114,21 +98,22 @@ __device__ void reduce_lines(const typename Reduce::Element* features, const Pyr
                              typename Reduce::Cell* lines) {
   const int width = pyramid.columns.length();
   const std::int64_t plane_size = static_cast<std::int64_t>(pyramid.rows.length()) * width;
-  const auto* block = features + chunk.first_plane * plane_size + chunk.columns.begin;
-  const int num_lines = chunk.num_strips * chunks.parts.value();
-  const int packs = chunk.columns.size() / N;
-  const PyramidThread thread(chunks, num_lines);
-  for (int i = thread.first_line; i < num_lines; i += chunks.lines_at_once) {
-    const PyramidLine line(pyramid, chunks, chunk, i);
-    for (int pack = thread.first_pack; pack < packs; pack += chunks.line_threads.value()) {
-      const int x = pack * N;
-      reduce_columns<Reduce, N>(block + line.plane * plane_size + x, line.rows,
-                                chunk.columns.begin + x, width, lines + i * chunks.columns + x);
+  const int num_groups = chunk.num_planes * chunks.groups.value();
+  const PyramidThread thread(chunks);
+  for (int i = thread.first_group; i < num_groups; i += chunks.groups_at_once) {
+    const PyramidGroup group(pyramid, chunks, chunk, i);
+    if (group.rows.size() == 0) continue;
+    const auto* plane = features + (chunk.first_plane + group.plane) * plane_size;
+    const int step = chunks.group_threads.value() * N;
+    for (int x = thread.first_pack * N; x < chunk.columns.size(); x += step) {
+      reduce_columns<Reduce, N>(
+          plane, pyramid.rows, group.rows, group.piece, chunk.columns.begin + x, width,
+          lines + group.line * chunks.columns.size.value() + x, chunks.columns.size.value());
     }
   }
 }
 
-/// Cells of a chunk, in any memory, from its lines. `cells` is where the first strip begins.
+/// Cells of a chunk from its lines. `cells` are those of its first plane, in any memory.
 template <class Reduce>
 __device__ void reduce_cells(const typename Reduce::Cell* lines, const Pyramid& pyramid,
                              const PyramidChunk& chunk, const Task& task,
@@ -136,34 +121,39 @@ __device__ void reduce_cells(const typename Reduce::Cell* lines, const Pyramid& 
   const PyramidChunks& chunks = task.chunks;
   const int thread = static_cast<int>(threadIdx.x);
   const int num_threads = static_cast<int>(blockDim.x);
-  const int num_pieces = chunk.column_pieces.size();
-  const int cell_threads = chunk.num_strips * num_pieces * chunks.lanes.value();
+  const int num_rows = chunk.row_pieces.size();
+  const int num_columns = chunk.column_pieces.size();
+  const int cell_threads = chunk.num_planes * num_rows * num_columns * chunks.lanes.value();
   for (int first = 0; first < cell_threads; first += num_threads) {
-    const int cell = (first + thread) / chunks.lanes;
-    const int lane = first + thread - cell * chunks.lanes.value();
-    // The tile of a plane has one strip.
-    const int strip = chunks.holds_planes() ? cell / task.grid.columns : 0;
-    const int piece = chunk.column_pieces.begin + cell - strip * num_pieces;
     const bool is_active = first + thread < cell_threads;
+    const int i = (first + thread) / chunks.lanes;
+    const int lane = first + thread - i * chunks.lanes.value();
+    const int row = chunks.holds_planes() ? i / pyramid.columns.num_pieces : i / num_columns;
+    const int plane = chunks.holds_planes() ? row / pyramid.rows.num_pieces : 0;
+    const int row_piece = chunk.row_pieces.begin + row - plane * num_rows;
+    const int column_piece = chunk.column_pieces.begin + i - row * num_columns;
     typename Reduce::Cell reduced = Reduce::nothing();
     if (is_active) {
-      const Span columns = chunk.columns_of(pyramid, piece);
-      const auto* line = lines + strip * chunks.parts.value() * chunks.columns;
-      for (int part = 0; part < chunks.parts.value(); ++part, line += chunks.columns) {
-        for (int x = columns.begin + lane; x < columns.end; x += chunks.lanes.value()) {
-          reduced = Reduce::combine(reduced, line[x]);
+      const Span rows = pyramid.rows.pixels_in(row_piece, chunk.rows);
+      const Span columns = pyramid.columns.pixels_in(column_piece, chunk.columns);
+      if (rows.size() > 0) {
+        const int first_group = (rows.begin - chunk.rows.begin) / chunks.group_rows;
+        const int last_group = (rows.end - 1 - chunk.rows.begin) / chunks.group_rows;
+        const int line = plane * chunks.lines() + row_piece - chunk.first_strip;
+        for (int group = first_group; group <= last_group; ++group) {
+          const auto* from =
+              lines + (line + group) * chunks.columns.size.value() - chunk.columns.begin;
+          for (int x = columns.begin + lane; x < columns.end; x += chunks.lanes.value()) {
+            reduced = Reduce::combine(reduced, from[x]);
+          }
         }
       }
     }
     reduced = reduce_lanes<Reduce>(reduced, chunks.lanes.value());
     if (is_active && lane == 0) {
-      cells[strip * task.grid.columns.value() + piece + chunk.tile] = reduced;
+      const std::int64_t cell_row = plane * task.cell_rows + row_piece + chunk.row_tile;
+      cells[cell_row * task.cell_columns + column_piece + chunk.column_tile] = reduced;
     }
-  }
-  // Where a piece begins with the tile, no tile has the cell in between.
-  const int piece = chunk.column_pieces.begin;
-  if (thread == 0 && chunk.tile > 0 && pyramid.columns.edge[piece] == chunk.columns.begin) {
-    cells[piece + chunk.tile - 1] = Reduce::nothing();
   }
 }
 
@@ -172,17 +162,16 @@ template <class Reduce>
 __device__ void reduce_bins(const typename Reduce::Cell* cells, const Pyramid& pyramid,
                             const PyramidChunk& chunk, const Task& task,
                             typename Reduce::Cell* bins) {
-  const int num_columns = task.grid.columns.value();
-  const int count = chunk.num_planes * pyramid.num_bins.value() * num_columns;
+  const int count = chunk.num_planes * pyramid.num_bins.value() * task.cell_columns;
   for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
-    const int row = i / task.grid.columns;
-    const int column = i - row * num_columns;
+    const int row = i / pyramid.columns.num_pieces;
+    const int column = i - row * task.cell_columns;
     const int plane = row / pyramid.num_bins;
     const Span pieces = pyramid.rows.pieces(row - plane * pyramid.num_bins.value());
-    const auto* from = cells + plane * task.chunks.pieces.value() * num_columns + column;
+    const auto* from = cells + plane * task.cell_rows * task.cell_columns + column;
     typename Reduce::Cell reduced = Reduce::nothing();
     for (int piece = pieces.begin; piece < pieces.end; ++piece) {
-      reduced = Reduce::combine(reduced, from[piece * num_columns]);
+      reduced = Reduce::combine(reduced, from[piece * task.cell_columns]);
     }
     bins[i] = reduced;
   }
@@ -214,18 +203,15 @@ __global__ void __launch_bounds__(kPyramidThreads, kBlocks<N>)
   reduce_lines<Reduce, N>(features, pyramid, chunks, chunk, lines);
   __syncthreads();
   if (!chunks.holds_planes()) {
-    const std::int64_t strip =
-        chunk.first_plane * pyramid.rows.num_pieces.value() + chunk.first_piece;
     reduce_cells<Reduce>(lines, pyramid, chunk, task,
-                         plane_cells + strip * task.grid.columns.value());
+                         plane_cells + chunk.first_plane * task.cell_rows * task.cell_columns);
     return;
   }
-  Cell* const cells =
-      lines + max(chunks.lines() * chunks.columns,
-                  chunks.planes * pyramid.num_bins.value() * pyramid.columns.num_pieces.value());
+  Cell* const bins = lines;  // which are not needed any more by then
+  Cell* const cells = lines + chunks.planes * max(chunks.lines() * chunks.columns.size.value(),
+                                                  pyramid.num_bins.value() * task.cell_columns);
   reduce_cells<Reduce>(lines, pyramid, chunk, task, cells);
   __syncthreads();
-  Cell* const bins = lines;  // which are not needed any more
   reduce_bins<Reduce>(cells, pyramid, chunk, task, bins);
   __syncthreads();
   const int num_windows = chunk.num_planes * pyramid.num_windows.value();
@@ -234,7 +220,7 @@ __global__ void __launch_bounds__(kPyramidThreads, kBlocks<N>)
     const PyramidWindow window = pyramid.window(i - plane * pyramid.num_windows.value());
     const Span pieces = pyramid.columns.pieces(window.column_bin);
     const Cell* row =
-        bins + (plane * pyramid.num_bins.value() + window.row_bin) * task.grid.columns.value();
+        bins + (plane * pyramid.num_bins.value() + window.row_bin) * task.cell_columns;
     Cell reduced = Reduce::nothing();
     for (int piece = pieces.begin; piece < pieces.end; ++piece) {
       reduced = Reduce::combine(reduced, row[piece]);
@@ -257,15 +243,15 @@ __global__ void __launch_bounds__(kPyramidThreads)
   if (plane >= task.planes) return;  // and with it the whole warp
   const PyramidWindow window =
       pyramid.window(static_cast<int>(warp - plane * pyramid.num_windows.value()));
-  const Span rows = pyramid.rows.pieces(window.row_bin);
-  const Span columns = task.grid.cells(pyramid.columns, pyramid.columns.pieces(window.column_bin));
-  const int stride = task.grid.columns.value();
+  const Span rows = cells_of(pyramid.rows, task.chunks.rows, pyramid.rows.pieces(window.row_bin));
+  const Span columns =
+      cells_of(pyramid.columns, task.chunks.columns, pyramid.columns.pieces(window.column_bin));
   const auto* corner =
-      plane_cells + (plane * pyramid.rows.num_pieces.value() + rows.begin) * stride + columns.begin;
+      plane_cells + (plane * task.cell_rows + rows.begin) * task.cell_columns + columns.begin;
   typename Reduce::Cell reduced = Reduce::nothing();
   for (PyramidWalk walk(rows.size(), columns.size(), lane, 32); walk.is_inside(); walk.advance()) {
-    reduced =
-        Reduce::combine(reduced, corner[static_cast<std::int64_t>(walk.y()) * stride + walk.x()]);
+    reduced = Reduce::combine(
+        reduced, corner[static_cast<std::int64_t>(walk.y()) * task.cell_columns + walk.x()]);
   }
   reduced = reduce_lanes<Reduce>(reduced, 32);
   if (lane != 0) return;
@@ -278,8 +264,7 @@ struct Groups {
   std::vector<PyramidLevel> alone;
 };
 
-Groups groups_of(std::int64_t height, std::int64_t width, std::vector<PyramidLevel> levels,
-                 std::int64_t longest_piece) {
+Groups groups_of(std::int64_t height, std::int64_t width, std::vector<PyramidLevel> levels) {
   // With more, there would be as many cells as pixels.
   constexpr int kMostBinsTogether = 16;
   std::stable_sort(levels.begin(), levels.end(), [](const PyramidLevel& a, const PyramidLevel& b) {
@@ -287,10 +272,10 @@ Groups groups_of(std::int64_t height, std::int64_t width, std::vector<PyramidLev
   });
   Groups groups;
   std::vector<PyramidLevel> group;
-  const auto fits = [&] { return pyramid_of(height, width, group, longest_piece).has_value(); };
+  std::optional<Pyramid> pyramid;
   const auto close = [&] {
-    if (group.empty()) return;
-    groups.together.push_back(*pyramid_of(height, width, group, longest_piece));
+    if (pyramid) groups.together.push_back(*pyramid);
+    pyramid.reset();
     group.clear();
   };
   for (const PyramidLevel& level : levels) {
@@ -299,10 +284,13 @@ Groups groups_of(std::int64_t height, std::int64_t width, std::vector<PyramidLev
       continue;
     }
     group.push_back(level);
-    if (fits()) continue;
-    group.pop_back();
-    close();
-    group.push_back(level);
+    std::optional<Pyramid> larger = pyramid_of(height, width, group);
+    if (!larger) {
+      close();
+      group.push_back(level);
+      larger = pyramid_of(height, width, group);
+    }
+    pyramid = larger;
   }
   close();
   return groups;
@@ -321,17 +309,15 @@ class Pooling {
   Pooling(Call& call, const Shape& shape, const PyramidPoolParams& params, const S* features,
           const PyramidOutput<S>& to)
       : call_(call), shape_(shape), features_(features), to_(to) {
-    groups_ = groups_of(shape.height, shape.width, pyramid_levels(params.bins),
-                        longest_pyramid_piece(shape.height, shape.width, sizeof(S)));
+    groups_ = groups_of(shape.height, shape.width, pyramid_levels(params.bins));
   }
 
   void take_workspace() {
     std::int64_t most = 0;
     for (const Pyramid& pyramid : groups_.together) {
-      const PyramidChunks chunks = chunks_of(pyramid, 1);
-      if (chunks.holds_planes()) continue;
-      most = std::max(most, shape_.planes * pyramid.rows.num_pieces.value() *
-                                grid_of(pyramid, chunks).columns.value());
+      const Task task = task_of(pyramid, 1);
+      if (task.chunks.holds_planes()) continue;
+      most = std::max(most, shape_.planes * task.cell_rows * task.cell_columns);
     }
     cells_ = call_.take<Cell>(most);
   }
@@ -346,31 +332,29 @@ class Pooling {
 
  private:
   static std::size_t shared_bytes(const Pyramid& pyramid, const PyramidChunks& chunks) {
-    std::int64_t cells = std::int64_t{chunks.lines()} * chunks.columns;
+    std::int64_t cells = std::int64_t{chunks.lines()} * chunks.columns.size.value();
     if (chunks.holds_planes()) {
       const std::int64_t num_columns = pyramid.columns.num_pieces.value();
-      cells = std::max(cells, chunks.planes * pyramid.num_bins.value() * num_columns) +
-              chunks.strips() * num_columns;
+      cells = std::max(cells, pyramid.num_bins.value() * num_columns) +
+              pyramid.rows.num_pieces.value() * num_columns;
     }
-    return static_cast<std::size_t>(cells) * sizeof(Cell);
+    return static_cast<std::size_t>(chunks.planes * cells) * sizeof(Cell);
   }
 
-  PyramidChunks chunks_of(const Pyramid& pyramid, int pack_size) const {
-    return pyramid_chunks(
-        pyramid, shape_.height, shape_.width, sizeof(S), pack_size,
-        [&](const PyramidChunks& chunks) { return shared_bytes(pyramid, chunks); });
-  }
-
-  static CellGrid grid_of(const Pyramid& pyramid, const PyramidChunks& chunks) {
-    return {Divisor(pyramid.columns.num_pieces.value() + chunks.tiles.value() - 1),
-            Divisor(chunks.columns)};
+  Task task_of(const Pyramid& pyramid, int pack_size) const {
+    const PyramidChunks chunks = pyramid_chunks(
+        pyramid, sizeof(S), pack_size,
+        [&](const PyramidChunks& candidate) { return shared_bytes(pyramid, candidate); });
+    return {chunks, pyramid.rows.num_pieces.value() + chunks.rows.count.value() - 1,
+            pyramid.columns.num_pieces.value() + chunks.columns.count.value() - 1, shape_.planes,
+            shape_.num_outputs};
   }
 
   void pool(const Pyramid& pyramid) const {
     with_pack<S>(shape_.width, {features_}, [&](auto n) {
       constexpr int kN = decltype(n)::value;
-      const PyramidChunks chunks = chunks_of(pyramid, kN);
-      const Task task{chunks, grid_of(pyramid, chunks), shape_.planes, shape_.num_outputs};
+      const Task task = task_of(pyramid, kN);
+      const PyramidChunks& chunks = task.chunks;
       call_.launch(pool_kernel<Reduce, kN>, chunks.blocks(shape_.planes), chunks.threads(),
                    shared_bytes(pyramid, chunks), features_, to_, cells_, pyramid, task);
       if (chunks.holds_planes()) return;

@@ -44,19 +44,18 @@ __host__ __device__ constexpr std::size_t padded(std::size_t bytes) {
   return (bytes + 15) / 16 * 16;
 }
 
-/// Shared memory of a block, in bytes: rows of pixels, what a pixel gets of each window, and the
-/// bins that each piece is in.
+/// Shared memory of a block, in bytes: a row of pixels for each piece of rows, what a pixel gets of
+/// each window, and the bins that each piece is in.
 template <class S>
 struct MeanMemory {
   std::size_t shares, row_bins, column_bins, end;
 
   __host__ __device__ MeanMemory(const PyramidChunks& chunks, const Pyramid& pyramid) {
-    const auto strips = static_cast<std::size_t>(chunks.strips());
-    const auto windows = static_cast<std::size_t>(chunks.planes) * pyramid.num_windows.value();
+    const auto planes = static_cast<std::size_t>(chunks.planes);
     const auto levels = static_cast<std::size_t>(pyramid.num_levels);
-    shares = padded(strips * chunks.columns * sizeof(S));
-    row_bins = shares + padded(windows * sizeof(ComputeType<S>));
-    column_bins = row_bins + padded(chunks.pieces.value() * levels * sizeof(Span));
+    shares = padded(planes * chunks.strips * chunks.columns.size.value() * sizeof(S));
+    row_bins = shares + padded(planes * pyramid.num_windows.value() * sizeof(ComputeType<S>));
+    column_bins = row_bins + padded(chunks.strips * levels * sizeof(Span));
     end = column_bins + pyramid.columns.num_pieces.value() * levels * sizeof(Span);
   }
 };
@@ -87,28 +86,31 @@ __global__ void __launch_bounds__(kPyramidThreads)
     shares[i] = gradient / (static_cast<Value>(pyramid.row_pixels(window).size()) *
                             static_cast<Value>(pyramid.column_pixels(window).size()));
   }
-  const int num_pieces = chunk.column_pieces.size();
-  const int num_row_bins = chunks.pieces.value() * num_levels;
-  for (int i = first; i < num_row_bins + num_pieces * num_levels; i += num_threads) {
+  const Span row_pieces{chunk.first_strip, chunk.row_pieces.end};
+  const int num_rows = row_pieces.size();
+  const int num_columns = chunk.column_pieces.size();
+  const int num_row_bins = num_rows * num_levels;
+  for (int i = first; i < num_row_bins + num_columns * num_levels; i += num_threads) {
     const bool is_row = i < num_row_bins;
     const int k = is_row ? i : i - num_row_bins;
     const int piece = k / num_levels;
     const int bins = pyramid.levels[k - piece * num_levels].bins.value();
-    const int edge = is_row ? pyramid.rows.edge[chunk.first_piece + piece]
+    const int edge = is_row ? pyramid.rows.edge[row_pieces.begin + piece]
                             : pyramid.columns.edge[chunk.column_pieces.begin + piece];
     (is_row ? row_bins : column_bins)[k] = pyramid_bin(edge, bins, is_row ? height : width);
   }
   __syncthreads();
 
-  const int cell_threads = chunk.num_strips * num_pieces * chunks.lanes.value();
+  const int stride = chunks.columns.size.value();
+  const int cell_threads = chunk.num_planes * num_rows * num_columns * chunks.lanes.value();
   for (int i = first; i < cell_threads; i += num_threads) {
     const int cell = i / chunks.lanes;
     const int lane = i - cell * chunks.lanes.value();
-    // The tile of a plane has one strip.
-    const int strip = chunks.holds_planes() ? cell / pyramid.columns.num_pieces : 0;
-    const int piece = cell - strip * num_pieces;
-    const int plane = strip / chunks.pieces;
-    const Span* rows = row_bins + (strip - plane * chunks.pieces.value()) * num_levels;
+    const int strip =
+        chunks.holds_planes() ? cell / pyramid.columns.num_pieces : cell / num_columns;
+    const int plane = chunks.holds_planes() ? strip / pyramid.rows.num_pieces : 0;
+    const int piece = cell - strip * num_columns;
+    const Span* rows = row_bins + (strip - plane * num_rows) * num_levels;
     const Span* columns = column_bins + piece * num_levels;
     Value sum = 0;
     for (int l = 0; l < num_levels; ++l) {
@@ -119,24 +121,29 @@ __global__ void __launch_bounds__(kPyramidThreads)
       }
     }
     const S value = narrow<S>(sum);
-    const Span pixels = chunk.columns_of(pyramid, chunk.column_pieces.begin + piece);
-    S* const to = strips + strip * chunks.columns;
+    const Span pixels = pyramid.columns.pixels_in(chunk.column_pieces.begin + piece, chunk.columns);
+    S* const to = strips + strip * stride - chunk.columns.begin;
     for (int x = pixels.begin + lane; x < pixels.end; x += chunks.lanes.value()) to[x] = value;
   }
   __syncthreads();
 
   const std::int64_t plane_size = static_cast<std::int64_t>(height) * width;
-  S* const block = features + chunk.first_plane * plane_size + chunk.columns.begin;
-  const int num_lines = chunk.num_strips * chunks.parts.value();
-  const int packs = chunk.columns.size() / N;
-  const PyramidThread thread(chunks, num_lines);
-  for (int i = thread.first_line; i < num_lines; i += chunks.lines_at_once) {
-    const PyramidLine line(pyramid, chunks, chunk, i);
-    for (int pack = thread.first_pack; pack < packs; pack += chunks.line_threads.value()) {
-      const Pack<S, N> pixels = load_pack<N>(strips + line.strip * chunks.columns + pack * N);
-      S* to = block + line.plane * plane_size + static_cast<std::int64_t>(line.rows.begin) * width +
-              pack * N;
-      for (int y = line.rows.begin; y < line.rows.end; ++y, to += width) store_pack<N>(to, pixels);
+  const int num_groups = chunk.num_planes * chunks.groups.value();
+  const PyramidThread thread(chunks);
+  for (int i = thread.first_group; i < num_groups; i += chunks.groups_at_once) {
+    const PyramidGroup group(pyramid, chunks, chunk, i);
+    S* const row = features + (chunk.first_plane + group.plane) * plane_size +
+                   static_cast<std::int64_t>(group.rows.begin) * width + chunk.columns.begin;
+    for (int x = thread.first_pack * N; x < chunk.columns.size();
+         x += chunks.group_threads.value() * N) {
+      S* to = row + x;
+      int piece = group.piece;
+      const S* strip = strips + (group.plane * num_rows + piece - row_pieces.begin) * stride + x;
+      for (int y = group.rows.begin; y < group.rows.end; ++piece, strip += stride) {
+        const Pack<S, N> pixels = load_pack<N>(strip);
+        const int end = min(pyramid.rows.edge[piece + 1], group.rows.end);
+        for (; y < end; ++y, to += width) store_pack<N>(to, pixels);
+      }
     }
   }
 }
@@ -180,27 +187,27 @@ __global__ void __launch_bounds__(kPyramidThreads)
   auto* const gradients = shared_memory<Value>();
   auto* const indices = shared_memory<int>(memory.indices);
 
-  const Span rows =
-      pyramid.rows.pixels({chunk.first_piece, chunk.first_piece + chunks.pieces.value()});
   for (int i = first; i < chunk.num_planes * num_windows; i += num_threads) {
     const std::int64_t from = chunk.first_plane * num_windows + i;
     const std::int64_t index = maxima[from];
     gradients[i] = widen(pooled[from]);
     const int plane = i / pyramid.num_windows;
     const PyramidWindow window = pyramid.window(i - plane * num_windows);
-    indices[i] =
-        is_in_window(index, window, pyramid, rows, chunk.columns) ? static_cast<int>(index) : -1;
+    indices[i] = is_in_window(index, window, pyramid, chunk.rows, chunk.columns)
+                     ? static_cast<int>(index)
+                     : -1;
   }
   S* const block = features + chunk.first_plane * plane_size;
-  const int num_lines = chunk.num_strips * chunks.parts.value();
-  const int packs = chunk.columns.size() / N;
-  const PyramidThread thread(chunks, num_lines);
-  for (int i = thread.first_line; i < num_lines; i += chunks.lines_at_once) {
-    const PyramidLine line(pyramid, chunks, chunk, i);
-    for (int pack = thread.first_pack; pack < packs; pack += chunks.line_threads.value()) {
-      S* to = block + line.plane * plane_size + static_cast<std::int64_t>(line.rows.begin) * width +
-              chunk.columns.begin + pack * N;
-      for (int y = line.rows.begin; y < line.rows.end; ++y, to += width) {
+  const int num_groups = chunk.num_planes * chunks.groups.value();
+  const PyramidThread thread(chunks);
+  for (int i = thread.first_group; i < num_groups; i += chunks.groups_at_once) {
+    const PyramidGroup group(pyramid, chunks, chunk, i);
+    S* const row = block + group.plane * plane_size +
+                   static_cast<std::int64_t>(group.rows.begin) * width + chunk.columns.begin;
+    for (int x = thread.first_pack * N; x < chunk.columns.size();
+         x += chunks.group_threads.value() * N) {
+      S* to = row + x;
+      for (int y = group.rows.begin; y < group.rows.end; ++y, to += width) {
         store_pack<N>(to, Pack<S, N>{});
       }
     }
@@ -311,8 +318,7 @@ void run_together(Call& call, const Gradients& a, const Pyramid& pyramid) {
   };
   with_pack<S>(a.width, {a.features}, [&](auto n) {
     constexpr int kN = decltype(n)::value;
-    const PyramidChunks chunks =
-        pyramid_chunks(pyramid, a.height, a.width, sizeof(S), kN, shared_bytes);
+    const PyramidChunks chunks = pyramid_chunks(pyramid, sizeof(S), kN, shared_bytes);
     const std::int64_t blocks = chunks.blocks(a.planes);
     const int threads = chunks.threads();
     if (a.indices == nullptr) {
@@ -371,8 +377,7 @@ void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indice
     using S = typename decltype(type)::type;
     std::optional<Pyramid> pyramid;
     if (a.num_windows <= kMostWindows) {
-      pyramid = pyramid_of(a.height, a.width, pyramid_levels(params.bins),
-                           longest_pyramid_piece(a.height, a.width, sizeof(S)));
+      pyramid = pyramid_of(a.height, a.width, pyramid_levels(params.bins));
     }
     if (pyramid) {
       run_together<S>(call, a, *pyramid);
