@@ -12,6 +12,10 @@ set(
   soft_pool_gradient
   soft_pool_mix
   soft_pool_sums
+  pyramid_axes
+  pyramid_chunks
+  pyramid_pool
+  pyramid_pool_backward
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

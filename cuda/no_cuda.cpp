@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "soft_slic.h"
 #include "soft_pool.h"
+#include "pyramid_pool.h"
 
 namespace superpix {
 
@@ -19,6 +20,10 @@ std::vector<std::string> cuda_devices() { return {}; }
 namespace cuda {
 
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
+void pyramid_pool(const ArrayView&, const ArrayView&, const ArrayView*, const PyramidPoolParams&,
+                  const Context&) {}
+void pyramid_pool_backward(const ArrayView&, const ArrayView*, const ArrayView&,
+                           const PyramidPoolParams&, const Context&) {}
 
 void soft_slic(const ArrayView&, const ArrayView*, const ArrayView*, const ArrayView&,
                const ArrayView*, const SoftSlicParams&, const Context&) {}

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "cpu/pyramid_pool.h"
+#include "cuda/pyramid_pool.h"
 #include "detail/check.h"
+#include "detail/check_device.h"
 #include "detail/resolve_threads.h"
 #include "detail/soft_arguments.h"
 
@@ -94,7 +96,7 @@ std::int64_t pyramid_pool_size(const std::vector<std::int64_t>& bins) {
 void pyramid_pool(const ArrayView& features, const ArrayView& pooled, const ArrayView* indices,
                   const PyramidPoolParams& params, const Context& context) {
   constexpr const char* kOp = "pyramid_pool";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   const std::int64_t windows = count_windows(kOp, params.bins);
   check_floating(features, kOp, "features");
   check_features(features, kOp, "features");
@@ -108,7 +110,9 @@ void pyramid_pool(const ArrayView& features, const ArrayView& pooled, const Arra
   check(indices == nullptr || params.reduce == PyramidReduce::kMax, kOp,
         "indices must be nullptr for the mean");
   const cpu::PyramidIndices to = check_indices(indices, kOp, {batch, channels, windows});
+  if (on_cuda) return cuda::pyramid_pool(features, pooled, indices, params, context);
   const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
   detail::with_floating(features.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
     const cpu::PyramidPoolArgs<S> args{batch * channels,
@@ -128,7 +132,7 @@ void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indice
                            const ArrayView& grad_features, const PyramidPoolParams& params,
                            const Context& context) {
   constexpr const char* kOp = "pyramid_pool_backward";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   const std::int64_t windows = count_windows(kOp, params.bins);
   check_floating(grad_pooled, kOp, "grad_pooled");
   check_features(grad_features, kOp, "grad_features");
@@ -143,6 +147,10 @@ void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indice
   check(is_mean == (indices == nullptr), kOp,
         is_mean ? "indices must be nullptr for the mean" : "indices must be given for the maximum");
   const cpu::PyramidIndices from = check_indices(indices, kOp, {batch, channels, windows});
+  if (on_cuda) {
+    return cuda::pyramid_pool_backward(grad_pooled, indices, grad_features, params, context);
+  }
+  if (detail::answers_query(context)) return;
   if (indices != nullptr) {
     const std::int64_t n = indices->size();
     from.is_64_bit

@@ -48,7 +48,8 @@ std::int64_t pyramid_pool_size(const std::vector<std::int64_t>& bins);
 /// @param[in]  grad_pooled    [B,C,T], C-contiguous.
 /// @param[in]  indices        For the maximum: as pyramid_pool() wrote them; else nullptr.
 /// @param[out] grad_features  [B,C,H,W], dtype of grad_pooled, C-contiguous.
-/// Throws as pyramid_pool(), and InvalidArgument if an index is not that of a pixel.
+/// Throws as pyramid_pool(), and InvalidArgument if an index is not that of a pixel. On CUDA, where
+/// that would need waiting, indices that are not of a pixel of their window give nothing.
 void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indices,
                            const ArrayView& grad_features, const PyramidPoolParams& params,
                            const Context& context = {});
