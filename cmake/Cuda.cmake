@@ -4,6 +4,9 @@ set(
   call
   device
   hard_labels
+  label_tiles
+  pool
+  unpool
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

@@ -4,6 +4,7 @@
 #include <superpix/device.h>
 
 #include "hard_labels.h"
+#include "pool.h"
 
 namespace superpix {
 
@@ -15,6 +16,10 @@ std::vector<std::string> cuda_devices() { return {}; }
 namespace cuda {
 
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
+void pool(const char*, const ArrayView&, const ArrayView&, const ArrayView&, std::int32_t*, Reduce,
+          const Context&) {}
+void unpool(const char*, const ArrayView&, const ArrayView&, const std::int32_t*, const ArrayView&,
+            Reduce, const Context&) {}
 
 }  // namespace cuda
 
