@@ -37,8 +37,8 @@ constexpr int kPartsPerTile = kTilePixels / kLongList;
 
 constexpr int kPartThreads = 128;
 constexpr int kPartWarps = kPartThreads / 32;
-constexpr int kPartChannels = 8;  // of a warp
-constexpr int kPartRounds = 4;    // of 32 cells, whose loads are in flight together
+constexpr int kPartChannels = 8;  // of a warp, if there are as many
+constexpr int kPartLoads = 16;    // in flight together, of each lane
 
 constexpr int kTotalWarps = 8;  // of a block, at least
 constexpr int kMostSegmentWarps = 16;
@@ -47,7 +47,7 @@ constexpr int kPerLane = kTotalChannels / 32;
 constexpr int kInFlight = 4;
 
 /// S: elements; Parts: SumArray or BestArray of what they are computed in.
-template <class S, class Parts, class Total>
+template <class S, class Parts>
 struct PoolJob {
   LabelMaps maps;
   LabelTiles tiles;
@@ -61,7 +61,8 @@ struct PoolJob {
 
   __device__ ComputeType<S> value(S element) const {
     const ComputeType<S> wide = widen(element);
-    return is_least ? -wide : wide;
+    if constexpr (Parts::Part::kIsBest) return is_least ? -wide : wide;
+    return wide;
   }
   /// Lists do not overlap, so that no other long one begins within the same 16 cells.
   __device__ std::int64_t part(std::int64_t tile, int list_begin) const {
@@ -69,46 +70,64 @@ struct PoolJob {
   }
 };
 
-/// Where a warp of part_kernel is.
-template <class S, class Parts, class Total>
-struct PartWarp {
-  const PoolJob<S, Parts, Total>& job;
-  std::int64_t tile, first_channel;
-  int num_channels;
-  int origin;
-  const S* planes;  // of the first channel
+/// The element at an address, but `c` planes further on: one multiply-add where c is a constant,
+/// which the compiler would not make of a pointer.
+template <class S>
+__device__ __forceinline__ S load_in_plane(std::uint64_t address, std::uint32_t cells, int c) {
+  constexpr std::uint32_t kSize = sizeof(S);
+  const std::uint64_t at = address + std::uint64_t{cells} * (static_cast<std::uint32_t>(c) * kSize);
+  if constexpr (kSize == 2) {
+    return {__ldg(reinterpret_cast<const std::uint16_t*>(at))};
+  } else {
+    return __ldg(reinterpret_cast<const S*>(at));
+  }
+}
 
-  using Part = typename Parts::Value;
+/// Where a warp of part_kernel is.
+template <class S, class Parts, int kChannels>
+struct PartWarp {
+  const PoolJob<S, Parts>& job;
+  std::int64_t tile, first_channel;
+  int first_own;    // of kChannels: those before are another warp's
+  int origin;       // the tile's first cell
+  const S* planes;  // from there on, in the first channel
+
+  using Part = typename Parts::Part;
 
   __device__ void take_list(TileList list) const {
+    constexpr int kRounds = kPartLoads / kChannels;  // of 32 cells
     const int lane = threadIdx.x % 32;
-    const std::int64_t plane = job.maps.cells();
+    const auto plane = static_cast<std::uint32_t>(job.maps.cells());
     const TileCell* cells = job.tiles.cells + tile * kTilePixels + list.begin();
     const int n = list.cells();
-    Part parts[kPartChannels];
-    for (int first = 0; first < n; first += 32 * kPartRounds) {
-      TileCell cell[kPartRounds];
-      S elements[kPartRounds][kPartChannels];
+    const auto cell_at = [&](int i) { return i < n ? cells[i] : TileCell{0}; };
+    Part parts[kChannels];
+    TileCell next[kRounds];
 #pragma unroll
-      for (int r = 0; r < kPartRounds; ++r) {
-        const int i = first + 32 * r + lane;
-        cell[r] = i < n ? cells[i] : TileCell{0};
+    for (int r = 0; r < kRounds; ++r) next[r] = cell_at(32 * r + lane);
+    for (int first = 0; first < n; first += 32 * kRounds) {
+      TileCell now[kRounds];
+      int offsets[kRounds];
+      S elements[kRounds][kChannels];
+#pragma unroll
+      for (int r = 0; r < kRounds; ++r) {
+        now[r] = next[r];
+        next[r] = cell_at(first + 32 * (kRounds + r) + lane);
       }
 #pragma unroll
-      for (int r = 0; r < kPartRounds; ++r) {
-        const S* from = planes + (origin + job.tiles.offset(job.maps, cell[r]));
+      for (int r = 0; r < kRounds; ++r) {
+        offsets[r] = job.tiles.offset(job.maps, now[r]);
+        const auto from = reinterpret_cast<std::uint64_t>(planes + offsets[r]);
 #pragma unroll
-        for (int c = 0; c < kPartChannels; ++c) {
-          const bool exists = cell[r].pixels() > 0 && c < num_channels;
-          elements[r][c] = exists ? from[c * plane] : S{};
+        for (int c = 0; c < kChannels; ++c) {
+          elements[r][c] = now[r].pixels() > 0 ? load_in_plane<S>(from, plane, c) : S{};
         }
       }
 #pragma unroll
-      for (int r = 0; r < kPartRounds; ++r) {
-        const int at = origin + job.tiles.offset(job.maps, cell[r]);
+      for (int r = 0; r < kRounds; ++r) {
 #pragma unroll
-        for (int c = 0; c < kPartChannels; ++c) {
-          parts[c].add(job.value(elements[r][c]), cell[r].pixels(), at);
+        for (int c = 0; c < kChannels; ++c) {
+          parts[c].add(job.value(elements[r][c]), now[r].pixels(), origin + offsets[r]);
         }
       }
     }
@@ -116,11 +135,11 @@ struct PartWarp {
   }
 
   // Lanes exchange halves of their channels until each has one, and then that of others.
-  __device__ void store_merged(Part (&parts)[kPartChannels], int list_begin) const {
+  __device__ void store_merged(Part (&parts)[kChannels], int list_begin) const {
     const int lane = threadIdx.x % 32;
     int channel = 0;
 #pragma unroll
-    for (int half = kPartChannels / 2, bit = 16; half > 0; half /= 2, bit /= 2) {
+    for (int half = kChannels / 2, bit = 16; half > 0; half /= 2, bit /= 2) {
       const bool is_upper = (lane & bit) != 0;
       if (is_upper) channel += half;
 #pragma unroll
@@ -131,37 +150,41 @@ struct PartWarp {
       }
     }
 #pragma unroll
-    for (int bit = 16 / kPartChannels; bit > 0; bit /= 2) {
+    for (int bit = 16 / kChannels; bit > 0; bit /= 2) {
       parts[0].merge(parts[0].of_lane_xor(bit));
     }
-    if (lane % (32 / kPartChannels) == 0 && channel < num_channels) {
+    if (lane % (32 / kChannels) == 0 && channel >= first_own) {
       job.parts.store(job.part(tile, list_begin) + first_channel + channel, parts[0]);
     }
   }
 };
 
-/// A block takes a tile and kPartWarps * kPartChannels channels; where there are fewer, several
-/// warps share out the lists of the same channels.
-template <class S, class Parts, class Total>
+/// A block takes a tile and kChannels channels for each of `channel_warps` warps; the others share
+/// the lists of the same channels. The last channels are taken together with some before them,
+/// so that there are always kChannels.
+template <class S, class Parts, int kChannels>
 __global__ void __launch_bounds__(kPartThreads)
-    part_kernel(PoolJob<S, Parts, Total> job, int channel_warps) {
+    part_kernel(PoolJob<S, Parts> job, int channel_warps, unsigned blocks_per_tile) {
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;
-  const std::int64_t blocks_per_tile = blocks_for(job.channels, channel_warps * kPartChannels);
-  const std::int64_t tile = blockIdx.x / blocks_per_tile;
-  const std::int64_t first_channel =
-      ((blockIdx.x - tile * blocks_per_tile) * channel_warps + warp % channel_warps) *
-      kPartChannels;
-  if (first_channel >= job.channels) return;
-  const std::int64_t image = tile / job.tiles.per_image;
-  const PartWarp<S, Parts, Total> at{
+  const unsigned tile = blockIdx.x / blocks_per_tile;
+  const unsigned image = tile / static_cast<unsigned>(job.tiles.per_image);
+  const std::int64_t own_channel =
+      (static_cast<std::int64_t>(blockIdx.x % blocks_per_tile) * channel_warps +
+       warp % channel_warps) *
+      kChannels;
+  if (own_channel >= job.channels) return;
+  const std::int64_t first_channel = min(own_channel, job.channels - kChannels);
+  const int origin = job.tiles.origin(
+      job.maps, static_cast<int>(tile - image * static_cast<unsigned>(job.tiles.per_image)));
+  const PartWarp<S, Parts, kChannels> at{
       job,
       tile,
       first_channel,
-      static_cast<int>(min(job.channels - first_channel, std::int64_t{kPartChannels})),
-      job.tiles.origin(job.maps, static_cast<int>(tile - image * job.tiles.per_image)),
-      job.features + (image * job.channels + first_channel) * job.maps.cells()};
-  const TileList* lists = job.tiles.lists + tile * kTilePixels;
+      static_cast<int>(own_channel - first_channel),
+      origin,
+      job.features + (image * job.channels + first_channel) * job.maps.cells() + origin};
+  const TileList* lists = job.tiles.lists + std::int64_t{tile} * kTilePixels;
   const int num_lists = job.tiles.num_lists[tile];
   const int list_warps = kPartWarps / channel_warps;
   int turn = warp / channel_warps;
@@ -178,17 +201,27 @@ __global__ void __launch_bounds__(kPartThreads)
   }
 }
 
+template <int kChannels, class S, class Parts>
+void launch_part_kernel(const Call& call, const PoolJob<S, Parts>& job) {
+  static_assert(kPartWarps == 4);
+  const int channel_warps = job.channels > 2 * kChannels ? 4 : job.channels > kChannels ? 2 : 1;
+  const std::int64_t blocks_per_tile = blocks_for(job.channels, channel_warps * kChannels);
+  call.launch(part_kernel<S, Parts, kChannels>,
+              job.maps.batch * job.tiles.per_image * blocks_per_tile, kPartThreads, 0, job,
+              channel_warps, blocks_per_tile);
+}
+
 /// Where a warp of total_kernel is: a segment, of which it has some of the words of places.
-template <class S, class Parts, class Total>
+template <class S, class Parts>
 struct TotalWarp {
-  const PoolJob<S, Parts, Total>& job;
+  const PoolJob<S, Parts>& job;
   std::int64_t image, first_channel;
   int segment;
   const S* planes;  // of the lane's first channel
-  Total totals[kPerLane];
+  typename Parts::Total totals[kPerLane];
   int pixels;  // of the lists that this lane found
 
-  using Part = typename Parts::Value;
+  using Part = typename Parts::Part;
 
   __device__ bool has_channel(int i) const {
     return first_channel + threadIdx.x % 32 + 32 * i < job.channels;
@@ -296,7 +329,7 @@ struct TotalWarp {
 
   /// Cells that `n` lanes name.
   __device__ void take_cells(int n, int cell, int weight) {
-    const std::int64_t plane = job.maps.cells();
+    const auto plane = static_cast<std::uint32_t>(job.maps.cells());
     Part parts[kPerLane];
     for (int first = 0; first < n; first += kInFlight) {
       int at[kInFlight], pixels_at[kInFlight];
@@ -305,10 +338,11 @@ struct TotalWarp {
       for (int j = 0; j < kInFlight; ++j) {
         at[j] = __shfl_sync(kAll, cell, first + j);
         pixels_at[j] = __shfl_sync(kAll, weight, first + j);
+        const auto from = reinterpret_cast<std::uint64_t>(planes + at[j]);
 #pragma unroll
         for (int i = 0; i < kPerLane; ++i) {
           elements[j][i] =
-              pixels_at[j] > 0 && has_channel(i) ? planes[32 * i * plane + at[j]] : S{};
+              pixels_at[j] > 0 && has_channel(i) ? load_in_plane<S>(from, plane, 32 * i) : S{};
         }
       }
 #pragma unroll
@@ -329,7 +363,7 @@ struct TotalWarp {
 /// How many warps share out the words of a segment: more where segments are few, and large. As sums
 /// depend on it, it must not depend on anything but sizes of one image.
 int warps_per_segment(const LabelMaps& maps, const LabelTiles& tiles) {
-  constexpr int kBusy = 8192;  // warps that keep a device busy
+  constexpr int kBusy = 4096;  // warps that keep a device busy
   int warps = 1;
   while (warps < std::min(kMostSegmentWarps, tiles.words) &&
          2 * warps * static_cast<std::int64_t>(maps.num_segments) <= kBusy) {
@@ -338,9 +372,9 @@ int warps_per_segment(const LabelMaps& maps, const LabelTiles& tiles) {
   return warps;
 }
 
-template <class S, class Parts>
-__device__ void put(const PoolJob<S, Parts, Sum<double>>& job, std::int64_t image,
-                    std::int64_t channel, std::int64_t k, const Sum<double>& total, int pixels) {
+template <class S, class T>
+__device__ void put(const PoolJob<S, SumArray<T>>& job, std::int64_t image, std::int64_t channel,
+                    std::int64_t k, const Sum<double>& total, int pixels) {
   const std::int64_t num_segments = job.maps.num_segments;
   const double value = job.is_mean ? total.value / max(pixels, 1) : total.value;
   job.pooled[(image * job.channels + channel) * num_segments + k] =
@@ -349,8 +383,8 @@ __device__ void put(const PoolJob<S, Parts, Sum<double>>& job, std::int64_t imag
     job.saved[image * num_segments + k] = pixels;
   }
 }
-template <class S, class Parts, class T>
-__device__ void put(const PoolJob<S, Parts, Best<T>>& job, std::int64_t image, std::int64_t channel,
+template <class S, class T>
+__device__ void put(const PoolJob<S, BestArray<T>>& job, std::int64_t image, std::int64_t channel,
                     std::int64_t k, const Best<T>& total, int /*pixels*/) {
   const std::int64_t plane = image * job.channels + channel;
   const std::int64_t to = plane * job.maps.num_segments + k;
@@ -359,23 +393,23 @@ __device__ void put(const PoolJob<S, Parts, Best<T>>& job, std::int64_t image, s
 }
 
 /// A block takes kTotalChannels channels of as many segments as it has warps for.
-template <class S, class Parts, class Total>
-__global__ void __launch_bounds__(kMostSegmentWarps * 32)
-    total_kernel(PoolJob<S, Parts, Total> job, int segment_warps) {
+template <class S, class Parts>
+__global__ void __launch_bounds__(kMostSegmentWarps * 32, 1)
+    total_kernel(PoolJob<S, Parts> job, int segment_warps, unsigned segment_blocks,
+                 unsigned channel_blocks) {
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;
   const int num_warps = blockDim.x / 32;
   const int segments = num_warps / segment_warps;  // of a block
   const std::int64_t num_segments = job.maps.num_segments;
-  const std::int64_t channel_blocks = blocks_for(job.channels, kTotalChannels);
-  const std::int64_t segment_blocks = blocks_for(num_segments, segments);
-  const std::int64_t image = blockIdx.x / (channel_blocks * segment_blocks);
-  const std::int64_t in_image = blockIdx.x - image * channel_blocks * segment_blocks;
-  const std::int64_t first_segment = in_image / channel_blocks * segments;
-  const std::int64_t first_channel = in_image % channel_blocks * kTotalChannels;
+  const unsigned row = blockIdx.x / channel_blocks;
+  const unsigned image = row / segment_blocks;
+  const std::int64_t first_segment = std::int64_t{row - image * segment_blocks} * segments;
+  const std::int64_t first_channel =
+      std::int64_t{blockIdx.x - row * channel_blocks} * kTotalChannels;
 
   const std::int64_t segment = first_segment + warp / segment_warps;
-  TotalWarp<S, Parts, Total> at{
+  TotalWarp<S, Parts> at{
       job,
       image,
       first_channel,
@@ -396,6 +430,7 @@ __global__ void __launch_bounds__(kMostSegmentWarps * 32)
     }
   }
 
+  using Total = typename Parts::Total;
   auto* totals = shared_memory<Total>();  // [num_warps][kTotalChannels]
   auto* pixels = reinterpret_cast<int*>(totals + num_warps * kTotalChannels);  // [num_warps]
 #pragma unroll
@@ -421,35 +456,38 @@ __global__ void __launch_bounds__(kMostSegmentWarps * 32)
   }
 }
 
-template <class S, class Parts, class Total>
+template <class S, class Parts>
 void run(Call& call, const LabelMaps& maps, const ArrayView& features, const ArrayView& pooled,
          std::int32_t* saved, Reduce reduce) {
   const LabelTiles tiles(call, maps);
   const std::int64_t num_tiles = maps.batch * tiles.per_image;
   const std::int64_t channels = features.shape[1];
-  const PoolJob<S, Parts, Total> job{maps,
-                                     tiles,
-                                     channels,
-                                     reduce == Reduce::kMean,
-                                     reduce == Reduce::kMin,
-                                     static_cast<const S*>(features.data),
-                                     static_cast<S*>(pooled.data),
-                                     saved,
-                                     Parts::take(call, num_tiles * kPartsPerTile * channels)};
+  const PoolJob<S, Parts> job{maps,
+                              tiles,
+                              channels,
+                              reduce == Reduce::kMean,
+                              reduce == Reduce::kMin,
+                              static_cast<const S*>(features.data),
+                              static_cast<S*>(pooled.data),
+                              saved,
+                              Parts::take(call, num_tiles * kPartsPerTile * channels)};
   if (!call.begin()) return;
   find_label_tiles(call, maps, tiles);
-  const int channel_warps = channels > 2 * kPartChannels ? 4 : channels > kPartChannels ? 2 : 1;
-  static_assert(kPartWarps == 4);
-  call.launch(part_kernel<S, Parts, Total>,
-              num_tiles * blocks_for(channels, channel_warps * kPartChannels), kPartThreads, 0, job,
-              channel_warps);
+
+  if (channels >= kPartChannels) {
+    launch_part_kernel<kPartChannels>(call, job);
+  } else {
+    launch_part_kernel<1>(call, job);
+  }
+
   const int segment_warps = warps_per_segment(maps, tiles);
   const int num_warps = std::max(segment_warps, kTotalWarps);
-  call.launch(total_kernel<S, Parts, Total>,
-              maps.batch * blocks_for(maps.num_segments, num_warps / segment_warps) *
-                  blocks_for(channels, kTotalChannels),
-              num_warps * 32, num_warps * (kTotalChannels * sizeof(Total) + sizeof(int)), job,
-              segment_warps);
+  const std::int64_t segment_blocks = blocks_for(maps.num_segments, num_warps / segment_warps);
+  const std::int64_t channel_blocks = blocks_for(channels, kTotalChannels);
+  const std::size_t shared_bytes = static_cast<std::size_t>(num_warps) *
+                                   (kTotalChannels * sizeof(typename Parts::Total) + sizeof(int));
+  call.launch(total_kernel<S, Parts>, maps.batch * segment_blocks * channel_blocks, num_warps * 32,
+              shared_bytes, job, segment_warps, segment_blocks, channel_blocks);
 }
 
 }  // namespace
@@ -466,9 +504,9 @@ void pool(const char* op, const ArrayView& features, const ArrayView& labels,
     using S = typename decltype(type)::type;
     using T = ComputeType<S>;
     if (reduce == Reduce::kSum || reduce == Reduce::kMean) {
-      run<S, SumArray<T>, Sum<double>>(call, maps, features, pooled, saved, reduce);
+      run<S, SumArray<T>>(call, maps, features, pooled, saved, reduce);
     } else {
-      run<S, BestArray<T>, Best<T>>(call, maps, features, pooled, saved, reduce);
+      run<S, BestArray<T>>(call, maps, features, pooled, saved, reduce);
     }
   });
 }

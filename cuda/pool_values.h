@@ -15,6 +15,8 @@ namespace superpix::cuda {
 /// Sums of a list in T, of a segment in double.
 template <class T>
 struct Sum {
+  static constexpr bool kIsBest = false;
+
   T value = 0;
 
   __device__ void add(T v, int pixels, int /*cell*/) { value += static_cast<T>(pixels) * v; }
@@ -29,6 +31,8 @@ struct Sum {
 /// The greatest value and the first cell that has it: NaN is greater than all others.
 template <class T>
 struct Best {
+  static constexpr bool kIsBest = true;
+
   T value = 0;
   std::int32_t cell = -1;  // none yet
 
@@ -51,10 +55,12 @@ struct Best {
   }
 };
 
-/// Arrays of them in the workspace.
+/// Arrays of Parts in the workspace, and the Total that they are brought together in.
 template <class T>
 struct SumArray {
-  using Value = Sum<T>;
+  using Part = Sum<T>;
+  using Total = Sum<double>;
+
   T* values;
 
   template <class Call>
@@ -66,7 +72,9 @@ struct SumArray {
 };
 template <class T>
 struct BestArray {
-  using Value = Best<T>;
+  using Part = Best<T>;
+  using Total = Best<T>;
+
   T* values;
   std::int32_t* cells;
 

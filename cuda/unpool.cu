@@ -89,7 +89,7 @@ __global__ void __launch_bounds__(kThreads) cell_kernel(UnpoolJob<S> job) {
   const int channels = static_cast<int>(min(job.channels - first, std::int64_t{kCellChannels}));
   const std::int64_t first_plane = image * job.channels + first;
   const S* pooled = job.pooled + first_plane * num_segments;
-  const std::int32_t* best = job.saved + first_plane * num_segments;
+  const std::int32_t* best = kIsBest ? job.saved + first_plane * num_segments : nullptr;
   S* out = job.out + first_plane * plane + cell;
 #pragma unroll kUnroll
   for (int c = 0; c < channels; ++c) {
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(kThreads) pixel_kernel(UnpoolJob<S> job) {
   const int channels = static_cast<int>(min(job.channels - first, std::int64_t{kPixelChannels}));
   const std::int64_t first_plane = image * job.channels + first;
   const S* pooled = job.pooled + first_plane * num_segments;
-  const std::int32_t* best = job.saved + first_plane * num_segments;
+  const std::int32_t* best = kIsBest ? job.saved + first_plane * num_segments : nullptr;
   T sums[kPixelChannels] = {};
 
   // The pixels of a run of equal labels, of which (y, x) is the first.
