@@ -38,7 +38,7 @@ constexpr int kPartsPerTile = kTilePixels / kLongList;
 constexpr int kPartThreads = 128;
 constexpr int kPartWarps = kPartThreads / 32;
 constexpr int kPartChannels = 8;  // of a warp, if there are as many
-constexpr int kPartLoads = 16;    // in flight together, of each lane
+constexpr int kPartRounds = 2;    // of 32 cells, whose loads are in flight together
 
 constexpr int kTotalWarps = 8;  // of a block, at least
 constexpr int kMostSegmentWarps = 16;
@@ -84,7 +84,7 @@ __device__ __forceinline__ S load_in_plane(std::uint64_t address, std::uint32_t 
 }
 
 /// Where a warp of part_kernel is.
-template <class S, class Parts, int kChannels>
+template <class S, class Parts, int kChannels, int kRounds>
 struct PartWarp {
   const PoolJob<S, Parts>& job;
   std::int64_t tile, first_channel;
@@ -95,7 +95,6 @@ struct PartWarp {
   using Part = typename Parts::Part;
 
   __device__ void take_list(TileList list) const {
-    constexpr int kRounds = kPartLoads / kChannels;  // of 32 cells
     const int lane = threadIdx.x % 32;
     const auto plane = static_cast<std::uint32_t>(job.maps.cells());
     const TileCell* cells = job.tiles.cells + tile * kTilePixels + list.begin();
@@ -162,7 +161,7 @@ struct PartWarp {
 /// A block takes a tile and kChannels channels for each of `channel_warps` warps; the others share
 /// the lists of the same channels. The last channels are taken together with some before them,
 /// so that there are always kChannels.
-template <class S, class Parts, int kChannels>
+template <class S, class Parts, int kChannels, int kRounds>
 __global__ void __launch_bounds__(kPartThreads)
     part_kernel(PoolJob<S, Parts> job, int channel_warps, unsigned blocks_per_tile) {
   const int lane = threadIdx.x % 32;
@@ -177,7 +176,7 @@ __global__ void __launch_bounds__(kPartThreads)
   const std::int64_t first_channel = min(own_channel, job.channels - kChannels);
   const int origin = job.tiles.origin(
       job.maps, static_cast<int>(tile - image * static_cast<unsigned>(job.tiles.per_image)));
-  const PartWarp<S, Parts, kChannels> at{
+  const PartWarp<S, Parts, kChannels, kRounds> at{
       job,
       tile,
       first_channel,
@@ -201,12 +200,12 @@ __global__ void __launch_bounds__(kPartThreads)
   }
 }
 
-template <int kChannels, class S, class Parts>
+template <int kChannels, int kRounds, class S, class Parts>
 void launch_part_kernel(const Call& call, const PoolJob<S, Parts>& job) {
   static_assert(kPartWarps == 4);
   const int channel_warps = job.channels > 2 * kChannels ? 4 : job.channels > kChannels ? 2 : 1;
   const std::int64_t blocks_per_tile = blocks_for(job.channels, channel_warps * kChannels);
-  call.launch(part_kernel<S, Parts, kChannels>,
+  call.launch(part_kernel<S, Parts, kChannels, kRounds>,
               job.maps.batch * job.tiles.per_image * blocks_per_tile, kPartThreads, 0, job,
               channel_warps, blocks_per_tile);
 }
@@ -475,9 +474,9 @@ void run(Call& call, const LabelMaps& maps, const ArrayView& features, const Arr
   find_label_tiles(call, maps, tiles);
 
   if (channels >= kPartChannels) {
-    launch_part_kernel<kPartChannels>(call, job);
+    launch_part_kernel<kPartChannels, kPartRounds>(call, job);
   } else {
-    launch_part_kernel<1>(call, job);
+    launch_part_kernel<1, 4 * kPartRounds>(call, job);
   }
 
   const int segment_warps = warps_per_segment(maps, tiles);

@@ -20,9 +20,12 @@ namespace superpix::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kCellChannels = 16;  // of a block, where a cell has one label
+constexpr int kCellChannels = 32;  // of a block, where a cell has one label
 constexpr int kPixelChannels = 8;  // of a block, where it has several
-constexpr int kUnroll = 4;
+
+/// What cells get of a segment: its value, its value divided by its pixels, or its value if the
+/// saved index is that of the cell.
+enum class Unpool { kCopy, kDivide, kBest };
 
 /// S: elements of `pooled` and `out`.
 template <class S>
@@ -37,8 +40,27 @@ struct UnpoolJob {
 
   /// What values of a segment are multiplied by.
   __device__ T factor(std::int64_t image, int segment) const {
-    if (saved == nullptr || segment < 0) return 1;
     return T{1} / static_cast<T>(saved[image * maps.num_segments + segment]);
+  }
+};
+
+/// What a block takes: channels fastest, so that labels are still in a cache for the next ones.
+struct Block {
+  std::int64_t image;
+  std::int64_t first_cell;
+  std::int64_t first_channel;
+  int channels;
+
+  __device__ Block(unsigned pieces, unsigned groups, int cells_per_block, int channels_per_block,
+                   std::int64_t all_channels) {
+    const unsigned piece_of_batch = blockIdx.x / groups;
+    const unsigned group = blockIdx.x - piece_of_batch * groups;
+    const unsigned image_index = piece_of_batch / pieces;
+    image = image_index;
+    first_cell = std::int64_t{piece_of_batch - image_index * pieces} * cells_per_block;
+    first_channel = std::int64_t{group} * channels_per_block;
+    channels = static_cast<int>(
+        min(all_channels - first_channel, static_cast<std::int64_t>(channels_per_block)));
   }
 };
 
@@ -67,45 +89,48 @@ __device__ void load_segments(const LabelMaps& maps, std::int64_t i, int (&segme
 }
 
 /// A block takes kThreads * N cells and kCellChannels channels.
-template <class S, int N, bool kIsBest>
-__global__ void __launch_bounds__(kThreads) cell_kernel(UnpoolJob<S> job) {
+template <class S, int N, Unpool kWhat>
+__global__ void __launch_bounds__(kThreads)
+    cell_kernel(UnpoolJob<S> job, unsigned pieces, unsigned groups) {
   using T = ComputeType<S>;
+  const Block block(pieces, groups, kThreads * N, kCellChannels, job.channels);
   const std::int64_t plane = job.maps.cells();
-  const std::int64_t groups = blocks_for(job.channels, kCellChannels);
-  const std::int64_t pieces = blocks_for(plane, kThreads * N);
-  const std::int64_t piece_of_batch = blockIdx.x / groups;
-  const std::int64_t image = piece_of_batch / pieces;
-  const std::int64_t cell = ((piece_of_batch - image * pieces) * kThreads + threadIdx.x) * N;
+  const std::int64_t cell = block.first_cell + static_cast<int>(threadIdx.x) * N;
   if (cell >= plane) return;
   int segments[N];
-  load_segments<N>(job.maps, image * plane + cell, segments);
-  T factors[N];
-  if constexpr (!kIsBest) {
+  load_segments<N>(job.maps, block.image * plane + cell, segments);
+  [[maybe_unused]] T factors[N];
+  if constexpr (kWhat == Unpool::kDivide) {
 #pragma unroll
-    for (int j = 0; j < N; ++j) factors[j] = job.factor(image, segments[j]);
+    for (int j = 0; j < N; ++j) {
+      factors[j] = segments[j] >= 0 ? job.factor(block.image, segments[j]) : T{0};
+    }
   }
   const std::int64_t num_segments = job.maps.num_segments;
-  const std::int64_t first = (blockIdx.x - piece_of_batch * groups) * kCellChannels;
-  const int channels = static_cast<int>(min(job.channels - first, std::int64_t{kCellChannels}));
-  const std::int64_t first_plane = image * job.channels + first;
+  const std::int64_t first_plane = block.image * job.channels + block.first_channel;
   const S* pooled = job.pooled + first_plane * num_segments;
-  const std::int32_t* best = kIsBest ? job.saved + first_plane * num_segments : nullptr;
+  [[maybe_unused]] const std::int32_t* best = nullptr;
+  if constexpr (kWhat == Unpool::kBest) best = job.saved + first_plane * num_segments;
   S* out = job.out + first_plane * plane + cell;
-#pragma unroll kUnroll
-  for (int c = 0; c < channels; ++c) {
+#pragma unroll 2
+  for (int c = 0; c < block.channels; ++c) {
     Pack<S, N> pack;
 #pragma unroll
     for (int j = 0; j < N; ++j) {
-      const std::int64_t from = c * num_segments + segments[j];
-      if constexpr (kIsBest) {
-        const bool is_here = segments[j] >= 0 && best[from] == cell + j;
-        pack.element[j] = is_here ? pooled[from] : S{};
-      } else {
-        const S element = segments[j] >= 0 ? pooled[from] : S{};
-        pack.element[j] = narrow<S>(widen(element) * factors[j]);
+      const auto segment = static_cast<unsigned>(segments[j]);
+      bool exists = segments[j] >= 0;
+      if constexpr (kWhat == Unpool::kBest) {
+        exists = exists && best[segment] == static_cast<std::int32_t>(cell) + j;
+      }
+      pack.element[j] = exists ? pooled[segment] : S{};
+      if constexpr (kWhat == Unpool::kDivide) {
+        pack.element[j] = narrow<S>(widen(pack.element[j]) * factors[j]);
       }
     }
-    store_pack(out + c * plane, pack);
+    store_pack(out, pack);
+    out += plane;
+    pooled += num_segments;
+    if constexpr (kWhat == Unpool::kBest) best += num_segments;
   }
 }
 
@@ -130,50 +155,46 @@ struct Pixels {
 };
 
 /// A block takes kThreads cells and kPixelChannels channels.
-template <class S, bool kIsBest>
-__global__ void __launch_bounds__(kThreads) pixel_kernel(UnpoolJob<S> job) {
+template <class S, Unpool kWhat>
+__global__ void __launch_bounds__(kThreads, 1)
+    pixel_kernel(UnpoolJob<S> job, unsigned pieces, unsigned groups) {
   using T = ComputeType<S>;
+  constexpr bool kIsBest = kWhat == Unpool::kBest;
+  const Block block(pieces, groups, kThreads, kPixelChannels, job.channels);
   const std::int64_t plane = job.maps.cells();
-  const std::int64_t groups = blocks_for(job.channels, kPixelChannels);
-  const std::int64_t pieces = blocks_for(plane, kThreads);
-  const std::int64_t piece_of_batch = blockIdx.x / groups;
-  const std::int64_t image = piece_of_batch / pieces;
-  const std::int64_t cell = (piece_of_batch - image * pieces) * kThreads + threadIdx.x;
-  if (cell >= plane) return;
-  const int row = static_cast<int>(cell / job.maps.x.cells);
-  const int column = static_cast<int>(cell - static_cast<std::int64_t>(row) * job.maps.x.cells);
+  if (block.first_cell + threadIdx.x >= plane) return;
+  const auto cell = static_cast<std::int32_t>(block.first_cell + threadIdx.x);
+  const int row = cell / job.maps.x.cells;
+  const int column = cell - row * job.maps.x.cells;
   const Pixels pixels{job.maps,
-                      image,
+                      block.image,
                       job.maps.y.begin(row),
                       job.maps.y.begin(row + 1),
                       job.maps.x.begin(column),
                       job.maps.x.begin(column + 1)};
   const std::int64_t num_segments = job.maps.num_segments;
-  const std::int64_t first = (blockIdx.x - piece_of_batch * groups) * kPixelChannels;
-  const int channels = static_cast<int>(min(job.channels - first, std::int64_t{kPixelChannels}));
-  const std::int64_t first_plane = image * job.channels + first;
+  const std::int64_t first_plane = block.image * job.channels + block.first_channel;
   const S* pooled = job.pooled + first_plane * num_segments;
-  const std::int32_t* best = kIsBest ? job.saved + first_plane * num_segments : nullptr;
+  [[maybe_unused]] const std::int32_t* best = nullptr;
+  if constexpr (kIsBest) best = job.saved + first_plane * num_segments;
   T sums[kPixelChannels] = {};
 
   // The pixels of a run of equal labels, of which (y, x) is the first.
   const auto add = [&](int segment, int length, int y, int x) {
     if (segment < 0) return;
-    if constexpr (kIsBest) {
-      bool is_here = false;
-#pragma unroll
-      for (int c = 0; c < kPixelChannels; ++c) {
-        if (c < channels) is_here = is_here || best[c * num_segments + segment] == cell;
-      }
-      if (!is_here || !pixels.is_first(y, x, segment)) return;
-    }
-    const T weight = kIsBest ? T{1} : static_cast<T>(length) * job.factor(image, segment);
+    unsigned wanted = 0;  // a bit for each channel
 #pragma unroll
     for (int c = 0; c < kPixelChannels; ++c) {
-      const std::int64_t from = c * num_segments + segment;
-      if (c < channels && (!kIsBest || best[from] == cell)) {
-        sums[c] += weight * widen(pooled[from]);
-      }
+      if (c >= block.channels) continue;
+      if (!kIsBest || best[c * num_segments + segment] == cell) wanted |= 1U << c;
+    }
+    // A segment counts once for its best cell, however many pixels it has there.
+    if (kIsBest && (wanted == 0 || !pixels.is_first(y, x, segment))) return;
+    T weight = kIsBest ? T{1} : static_cast<T>(length);
+    if constexpr (kWhat == Unpool::kDivide) weight *= job.factor(block.image, segment);
+#pragma unroll
+    for (int c = 0; c < kPixelChannels; ++c) {
+      if ((wanted >> c & 1U) != 0) sums[c] += weight * widen(pooled[c * num_segments + segment]);
     }
   };
   int segment = -1;
@@ -194,28 +215,28 @@ __global__ void __launch_bounds__(kThreads) pixel_kernel(UnpoolJob<S> job) {
     }
   }
   add(segment, length, run_y, run_x);
+  S* out = job.out + first_plane * plane + cell;
 #pragma unroll
   for (int c = 0; c < kPixelChannels; ++c) {
-    if (c < channels) job.out[(first_plane + c) * plane + cell] = narrow<S>(sums[c]);
+    if (c < block.channels) out[c * plane] = narrow<S>(sums[c]);
   }
 }
 
-template <class S, bool kIsBest>
+template <Unpool kWhat, class S>
 void run(const Call& call, const UnpoolJob<S>& job) {
   const std::int64_t plane = job.maps.cells();
+  const auto launch = [&](auto* kernel, int cells_per_block, int channels_per_block) {
+    const std::int64_t pieces = blocks_for(plane, cells_per_block);
+    const std::int64_t groups = blocks_for(job.channels, channels_per_block);
+    call.launch(kernel, job.maps.batch * pieces * groups, kThreads, 0, job, pieces, groups);
+  };
   if (!job.maps.has_a_label_per_cell()) {
-    call.launch(
-        pixel_kernel<S, kIsBest>,
-        job.maps.batch * blocks_for(plane, kThreads) * blocks_for(job.channels, kPixelChannels),
-        kThreads, 0, job);
+    launch(pixel_kernel<S, kWhat>, kThreads, kPixelChannels);
     return;
   }
   with_pack<S>(plane, {job.maps.data, job.out}, [&](auto n) {
     constexpr int kN = decltype(n)::value;
-    call.launch(
-        cell_kernel<S, kN, kIsBest>,
-        job.maps.batch * blocks_for(plane, kThreads * kN) * blocks_for(job.channels, kCellChannels),
-        kThreads, 0, job);
+    launch(cell_kernel<S, kN, kWhat>, kThreads * kN, kCellChannels);
   });
 }
 
@@ -231,10 +252,13 @@ void unpool(const char* op, const ArrayView& pooled, const ArrayView& labels,
     using S = typename decltype(type)::type;
     const UnpoolJob<S> job{maps, out.shape[1], static_cast<const S*>(pooled.data), saved,
                            static_cast<S*>(out.data)};
-    if (reduce == Reduce::kMax || reduce == Reduce::kMin) {
-      run<S, true>(call, job);
-    } else {
-      run<S, false>(call, job);
+    switch (reduce) {
+      case Reduce::kSum:
+        return run<Unpool::kCopy>(call, job);
+      case Reduce::kMean:
+        return run<Unpool::kDivide>(call, job);
+      default:
+        return run<Unpool::kBest>(call, job);
     }
   });
 }
