@@ -16,6 +16,9 @@ set(
   pyramid_chunks
   pyramid_pool
   pyramid_pool_backward
+  label_tiles
+  pool
+  unpool
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

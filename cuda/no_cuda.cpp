@@ -9,6 +9,7 @@
 #include "soft_slic.h"
 #include "soft_pool.h"
 #include "pyramid_pool.h"
+#include "pool.h"
 
 namespace superpix {
 
@@ -47,6 +48,10 @@ void soft_unpool(const ArrayView&, const ArrayView&, const ArrayView&, const Sof
                  const Context&) {}
 void soft_unpool_backward(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView*,
                           const ArrayView*, const SoftUnpoolParams&, const Context&) {}
+void pool(const char*, const ArrayView&, const ArrayView&, const ArrayView&, std::int32_t*, Reduce,
+          const Context&) {}
+void unpool(const char*, const ArrayView&, const ArrayView&, const std::int32_t*, const ArrayView&,
+            Reduce, const Context&) {}
 
 }  // namespace cuda
 

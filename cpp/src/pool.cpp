@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 
+#include "cuda/pool.h"
 #include "detail/check.h"
+#include "detail/check_device.h"
 #include "detail/resolve_threads.h"
 #include "detail/soft_arguments.h"
 
@@ -180,25 +182,32 @@ ArrayView pool_saved_layout(std::int64_t batch, std::int64_t channels, std::int6
 void pool(const ArrayView& features, const ArrayView& labels, const ArrayView& pooled,
           const ArrayView* saved, Reduce reduce, const Context& context) {
   constexpr const char* kOp = "pool";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   check_reduce(kOp, reduce);
   const Arrays a{kOp, "features", features, "pooled", pooled, labels};
   check_arrays(a, false);
   std::int32_t* saved_data = check_saved(a, saved, reduce);
-  pool_checked(a, saved_data, reduce, detail::resolve_threads(context.num_threads));
+  if (on_cuda) return cuda::pool(kOp, features, labels, pooled, saved_data, reduce, context);
+  const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
+  pool_checked(a, saved_data, reduce, num_threads);
 }
 
 void pool_backward(const ArrayView& grad_pooled, const ArrayView& labels, const ArrayView* saved,
                    const ArrayView& grad_features, Reduce reduce, const Context& context) {
   constexpr const char* kOp = "pool_backward";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   check_reduce(kOp, reduce);
   const Arrays a{kOp, "grad_features", grad_features, "grad_pooled", grad_pooled, labels};
   check_arrays(a, false);
   check(saved != nullptr || reduce == Reduce::kSum, kOp,
         "saved must be given, except for sums, got nullptr");
   const std::int32_t* saved_data = check_saved(a, saved, reduce);
+  if (on_cuda) {
+    return cuda::unpool(kOp, grad_pooled, labels, saved_data, grad_features, reduce, context);
+  }
   const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
   if (reduce == Reduce::kSum || reduce == Reduce::kMean) {
     unpool_checked(a, saved_data, num_threads);
     return;
@@ -217,19 +226,27 @@ void pool_backward(const ArrayView& grad_pooled, const ArrayView& labels, const 
 void unpool(const ArrayView& pooled, const ArrayView& labels, const ArrayView& out,
             const Context& context) {
   constexpr const char* kOp = "unpool";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   const Arrays a{kOp, "out", out, "pooled", pooled, labels};
   check_arrays(a, true);
-  unpool_checked(a, nullptr, detail::resolve_threads(context.num_threads));
+  if (on_cuda) return cuda::unpool(kOp, pooled, labels, nullptr, out, Reduce::kSum, context);
+  const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
+  unpool_checked(a, nullptr, num_threads);
 }
 
 void unpool_backward(const ArrayView& grad_out, const ArrayView& labels,
                      const ArrayView& grad_pooled, const Context& context) {
   constexpr const char* kOp = "unpool_backward";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   const Arrays a{kOp, "grad_out", grad_out, "grad_pooled", grad_pooled, labels};
   check_arrays(a, true);
-  pool_checked(a, nullptr, Reduce::kSum, detail::resolve_threads(context.num_threads));
+  if (on_cuda) {
+    return cuda::pool(kOp, grad_out, labels, grad_pooled, nullptr, Reduce::kSum, context);
+  }
+  const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
+  pool_checked(a, nullptr, Reduce::kSum, num_threads);
 }
 
 }  // namespace superpix
