@@ -2,6 +2,7 @@
 set(
   SUPERPIX_CUDA_SOURCES
   call
+  color
   device
   hard_labels
 )
