@@ -5,6 +5,9 @@ set(
   color
   device
   hard_labels
+  integer_image
+  slic
+  slic_u8
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

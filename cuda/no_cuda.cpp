@@ -5,6 +5,7 @@
 
 #include "color.h"
 #include "hard_labels.h"
+#include "slic.h"
 
 namespace superpix {
 
@@ -17,6 +18,10 @@ namespace cuda {
 
 void rgb_to_lab(const ArrayView&, const ArrayView&, const Context&) {}
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
+std::int64_t slic(const ArrayView&, const ArrayView*, std::int32_t*, const SlicParams&,
+                  const Context&) {
+  return 0;
+}
 
 }  // namespace cuda
 
