@@ -4,9 +4,12 @@ set(
   call
   color
   device
+  float_volume
+  gaussian
   hard_labels
   integer_image
   slic
+  slic_float
   slic_u8
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")

@@ -14,8 +14,13 @@
 #include "cell_tiles.h"
 #include "cpu/slic_u8.h"
 #include "cpu/turns.h"
+#include "float_volume.h"
 #include "integer_image.h"
+#include "shared.h"
+#include "slic_float.h"
 #include "slic_u8.h"
+#include "vectors.h"
+#include "volume_grid.h"
 
 namespace superpix::cuda {
 namespace {
@@ -59,24 +64,60 @@ void segment_integers(const ArrayView& image, const cpu::CellGrid& grid,
   clustering.enqueue_labels(call, params.start_label, labels);
 }
 
+void segment_floats(const ArrayView& image, const cpu::CellGrid& grid, const SlicParams& params,
+                    std::int32_t* labels, const Context& context) {
+  Call call(kOp, context);
+  const FloatVolumeMaker maker(call, image, VolumeGrid::of(grid), params);
+  const int num_turns = params.slic_zero ? 1 : cpu::num_turns(grid);
+  const FloatClustering clustering(call, maker.volume(), step_of(grid), num_turns, params);
+  if (!call.begin()) return;
+  maker.enqueue(call);
+  clustering.enqueue(call);
+  clustering.enqueue_labels(call, params.start_label, labels);
+}
+
+constexpr int kThreads = 256;
+
+__global__ void __launch_bounds__(kThreads)
+    number_kernel(std::int64_t count, std::int32_t first, std::int32_t* __restrict__ labels) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (i < count) labels[i] = static_cast<std::int32_t>(first + i);
+}
+
+/// Every pixel a label of its own.
+void number_pixels(std::int64_t count, std::int32_t start_label, std::int32_t* labels,
+                   const Context& context) {
+  Call call(kOp, context);
+  if (!call.begin()) return;
+  call.launch(number_kernel, blocks_for(count, kThreads), kThreads, 0, count, start_label, labels);
+}
+
 }  // namespace
 
 std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* labels,
                   const SlicParams& params, const Context& context) {
   if (mask != nullptr) refuse("a mask");
-  if (params.enforce_connectivity) refuse("enforce_connectivity");
   const cpu::Extent shape{image.shape[0], image.shape[1], image.shape[2]};
+  const std::int64_t num_pixels = shape[0] * shape[1] * shape[2];
+  if (params.num_segments >= num_pixels) {
+    number_pixels(num_pixels, params.start_label, labels, context);
+    return num_pixels;
+  }
+  if (params.enforce_connectivity) refuse("enforce_connectivity");
   const cpu::CellGrid grid(shape, cpu::choose_cells(shape, params.spacing, params.num_segments));
   const bool blur =
       std::any_of(params.sigma.begin(), params.sigma.end(), [](double s) { return s > 0; });
+  std::optional<cpu::IntegerScale> scale;
   if (image.dtype == DType::kUInt8 && params.convert_to_lab && shape[0] == 1 && !blur &&
-      !params.slic_zero && params.num_segments < grid.num_pixels()) {
-    if (const auto scale = cpu::integer_scale(grid, params, step_of(grid))) {
-      segment_integers(image, grid, *scale, params, labels, context);
-      return grid.num_cells();
-    }
+      !params.slic_zero) {
+    scale = cpu::integer_scale(grid, params, step_of(grid));
   }
-  refuse("an image that is not uint8 RGB to be converted to CIELAB");
+  if (scale) {
+    segment_integers(image, grid, *scale, params, labels, context);
+  } else {
+    segment_floats(image, grid, params, labels, context);
+  }
+  return grid.num_cells();
 }
 
 }  // namespace superpix::cuda

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "cpu/kernels.h"
 #include "cpu/turns.h"
 #include "shared.h"
 #include "vectors.h"

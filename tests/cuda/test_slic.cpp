@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // SLIC on CUDA: in integers the labels of the CPU, bit for bit; in single precision nearly so.
+#include <cuda_runtime.h>
 #include <gtest/gtest.h>
 #include <superpix/superpix.h>
 
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "calls.h"
@@ -141,6 +144,148 @@ TEST(IntegerSlicOnCuda, SumsUpCellsOfAnySize) {
     params.max_num_iter = 3;
     EXPECT_EQ(num_differing(image.view(), params), 0) << num_segments;
   }
+}
+
+// --- single precision
+// -----------------------------------------------------------------------------
+
+SlicParams float_params(std::int64_t num_segments) {
+  SlicParams params;
+  params.num_segments = num_segments;
+  params.enforce_connectivity = false;
+  params.max_num_iter = 5;
+  return params;
+}
+
+/// The device rounds sums of products, and the means of clusters, where the CPU does not: a pixel
+/// that is nearly as near to two clusters may go to either.
+constexpr double kAgreement = 0.998;
+
+double agreement(const ArrayView& image, const SlicParams& params) {
+  const double pixels = static_cast<double>(image.size() / image.shape[image.ndim - 1]);
+  return 1.0 - static_cast<double>(num_differing(image, params)) / pixels;
+}
+
+template <class T>
+class FloatSlicOnCuda : public ::testing::Test {};
+using Types = ::testing::Types<bool, std::int8_t, std::uint8_t, std::int16_t, std::uint16_t,
+                               std::int32_t, std::uint32_t, std::int64_t, std::uint64_t,
+                               detail::Half, detail::BFloat16, float, double>;
+TYPED_TEST_SUITE(FloatSlicOnCuda, Types, );
+
+template <class T>
+Array<T> picture_of(const Shape& shape) {
+  const auto bytes = test::picture<std::uint8_t>(shape);
+  Array<T> image(shape);
+  for (std::size_t i = 0; i < image.data.size(); ++i) {
+    if constexpr (std::is_same_v<T, bool>) {
+      image.data[i] = bytes.data[i] > 100 ? 1 : 0;
+    } else if constexpr (std::is_same_v<T, detail::Half> || std::is_same_v<T, detail::BFloat16>) {
+      image.data[i] = detail::narrow<T>(static_cast<float>(bytes.data[i]));
+    } else {
+      image.data[i] = static_cast<T>(bytes.data[i] / 2);
+    }
+  }
+  return image;
+}
+
+TYPED_TEST(FloatSlicOnCuda, HasNearlyTheLabelsOfTheCpu) {
+  const auto image = picture_of<TypeParam>({33, 40, 2});
+  SlicParams params = float_params(20);
+  params.compactness = 0.1;
+  EXPECT_GE(agreement(image.view(), params), kAgreement);
+  const test::Scattered scattered(image.view());
+  EXPECT_GE(agreement(scattered.view, params), kAgreement) << "any strides";
+}
+
+TEST(FloatSlicOnCuda, TakesAnyShape) {
+  const struct {
+    Shape shape;
+    std::int64_t num_segments;
+  } cases[] = {
+      {{1, 1, 1}, 1},       {{2, 3, 1}, 100},     {{37, 53, 1}, 1},     {{61, 47, 3}, 300},
+      {{80, 90, 5}, 6},     {{21, 30, 40}, 9},    {{9, 12, 700}, 4},    {{7, 9, 8, 1}, 30},
+      {{12, 20, 18, 2}, 4}, {{5, 8, 6, 120}, 12}, {{1, 20, 30, 3}, 12}, {{20, 1, 30, 1}, 12},
+      {{150, 130, 1}, 2},
+  };
+  for (const auto& c : cases) {
+    const auto image = test::picture<float>(c.shape);
+    SlicParams params = float_params(c.num_segments);
+    params.compactness = 0.1;
+    params.max_num_iter = 4;
+    EXPECT_GE(agreement(image.view(), params), kAgreement) << image.view().shape_string();
+  }
+}
+
+TEST(FloatSlicOnCuda, TakesAllParameters) {
+  const auto color = test::picture<float>({48, 55, 3});
+  const auto volume = test::picture<std::uint8_t>({9, 20, 18, 3});
+  const auto expect_agreement = [&](const SlicParams& params, const char* what) {
+    EXPECT_GE(agreement(color.view(), params), kAgreement) << what;
+    EXPECT_GE(agreement(volume.view(), params), kAgreement) << what << ", volume";
+  };
+  const auto with = [&](auto change) {
+    SlicParams params = float_params(12);
+    params.compactness = 0.2;
+    change(params);
+    return params;
+  };
+  expect_agreement(with([](SlicParams& p) { p.max_num_iter = 0; }), "0 iterations");
+  expect_agreement(with([](SlicParams& p) { p.max_num_iter = 9; }), "9 iterations");
+  expect_agreement(with([](SlicParams& p) {
+                     p.convert_to_lab = true;
+                     p.compactness = 10;
+                   }),
+                   "CIELAB");
+  expect_agreement(with([](SlicParams& p) {
+                     p.convert_to_lab = true;
+                     p.compactness = 10;
+                     p.value_range = {10.0, 190.0};
+                   }),
+                   "CIELAB in a range");
+  expect_agreement(with([](SlicParams& p) { p.value_range = {-20.0, 300.0}; }), "a range");
+  expect_agreement(with([](SlicParams& p) { p.spacing = {2.0, 0.7, 1.3}; }), "spacing");
+  expect_agreement(with([](SlicParams& p) { p.sigma = {0.5, 1.0, 2.0}; }), "blur");
+  expect_agreement(with([](SlicParams& p) { p.sigma = {0.0, 50.0, 0.0}; }), "blur along y");
+  expect_agreement(with([](SlicParams& p) { p.slic_zero = true; }), "SLICO");
+  expect_agreement(with([](SlicParams& p) { p.perturb_seeds = true; }), "perturbed seeds");
+  expect_agreement(with([](SlicParams& p) { p.start_label = 0; }), "start_label 0");
+}
+
+TEST(FloatSlicOnCuda, TakesValuesOfAnySize) {
+  for (const double factor : {1e-300, 1e-40, 1.0, 1e30, 1e305}) {
+    Array<double> image = test::picture<double>({30, 30, 1});
+    for (double& value : image.data) value *= factor;
+    SlicParams params = float_params(9);
+    params.compactness = 0.1;
+    EXPECT_GE(agreement(image.view(), params), kAgreement) << factor;
+  }
+  const Array<double> flat({30, 30, 1}, 3.25);
+  EXPECT_EQ(num_differing(flat.view(), float_params(9)), 0) << "flat";
+}
+
+TEST(SlicOnCuda, RefusesWhatIsNotThere) {
+  const auto image = test::picture<float>({8, 8, 1});
+  const Array<bool> mask({8, 8}, 1);
+  const ArrayView inside = mask.view();
+  Array<std::int32_t> labels({8, 8});
+  Context context;
+  context.device = Device::kCuda;
+  EXPECT_THROW(slic(image.view(), &inside, labels.view(), float_params(4), context),
+               DeviceUnavailable);
+}
+
+TEST(SlicOnCuda, MakesAsManyLaunchesWhateverTheImage) {
+  const auto launches = [](const Array<std::uint8_t>& image) {
+    const long before = cuda_on_cpu::num_launches;
+    Array<std::int32_t> labels({40, 50});
+    test::call_on_cuda([&](const Context& context) {
+      slic(image.view(), nullptr, labels.view(), integer_params(20), context);
+    });
+    return cuda_on_cpu::num_launches - before;
+  };
+  const Shape shape{40, 50, 3};
+  EXPECT_EQ(launches(test::picture<std::uint8_t>(shape)), launches(Array<std::uint8_t>(shape, 7)));
 }
 
 }  // namespace
