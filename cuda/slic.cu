@@ -60,8 +60,7 @@ void segment_integers(const ArrayView& image, const cpu::CellGrid& grid,
   const IntegerClustering clustering(call, maker, scale, cpu::num_turns(grid), params);
   if (!call.begin()) return;
   maker.enqueue(call, plane, scale.quantization);
-  clustering.enqueue(call);
-  clustering.enqueue_labels(call, params.start_label, labels);
+  clustering.enqueue(call, {labels, params.start_label, nullptr});
 }
 
 void segment_floats(const ArrayView& image, const cpu::CellGrid& grid, const SlicParams& params,
@@ -72,8 +71,7 @@ void segment_floats(const ArrayView& image, const cpu::CellGrid& grid, const Sli
   const FloatClustering clustering(call, maker.volume(), step_of(grid), num_turns, params);
   if (!call.begin()) return;
   maker.enqueue(call);
-  clustering.enqueue(call);
-  clustering.enqueue_labels(call, params.start_label, labels);
+  clustering.enqueue(call, {labels, params.start_label, nullptr});
 }
 
 constexpr int kThreads = 256;

@@ -438,8 +438,7 @@ __global__ void __launch_bounds__(kThreads) perturb_kernel(Clusters clusters) {
 }
 
 /// A block for a piece.
-__global__ void __launch_bounds__(kThreads)
-    label_kernel(Clusters clusters, std::int32_t start_label, std::int32_t* __restrict__ labels) {
+__global__ void __launch_bounds__(kThreads) label_kernel(Clusters clusters, ClusterLabels labels) {
   const VolumeGrid& grid = clusters.volume.grid;
   const int cell = static_cast<int>(blockIdx.x) / clusters.pieces.count;
   const int piece = static_cast<int>(blockIdx.x) % clusters.pieces.count;
@@ -449,7 +448,8 @@ __global__ void __launch_bounds__(kThreads)
   const int count = static_cast<int>(left < clusters.pieces.pixels ? left : clusters.pieces.pixels);
   for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
     const std::int64_t at = place_of(grid, box, static_cast<unsigned>(begin + i)).at;
-    labels[at] = grid.neighbor(cell, clusters.memory.slots[at] ^ grid.own_slot()) + start_label;
+    const int slot = clusters.memory.slots[at] ^ grid.own_slot();
+    labels.write(at, labels.value_of(grid.neighbor(cell, slot), grid.x.cells));
   }
 }
 
@@ -488,7 +488,7 @@ FloatClustering::FloatClustering(Call& call, const FloatVolume& volume, double s
   }
 }
 
-void FloatClustering::enqueue(const Call& call) const {
+void FloatClustering::enqueue(const Call& call, const ClusterLabels& labels) const {
   const Clusters clusters = clusters_of(volume_, memory_, step_, params_);
   const VolumeGrid& grid = volume_.grid;
   const std::int64_t cells = grid.num_cells();
@@ -522,14 +522,7 @@ void FloatClustering::enqueue(const Call& call) const {
     }
     if (i + 1 < n) update(false);
   }
-}
-
-void FloatClustering::enqueue_labels(const Call& call, std::int32_t start_label,
-                                     std::int32_t* labels) const {
-  const Clusters clusters = clusters_of(volume_, memory_, step_, params_);
-  call.launch(label_kernel,
-              static_cast<std::int64_t>(volume_.grid.num_cells()) * clusters.pieces.count,
-              clusters.pieces.threads, 0, clusters, start_label, labels);
+  call.launch(label_kernel, blocks, clusters.pieces.threads, 0, clusters, labels);
 }
 
 void FloatClustering::enqueue_means(const Call& call, double* means) const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "call.h"
+#include "cluster_labels.h"
 #include "float_volume.h"
 
 namespace superpix::cuda {
@@ -20,11 +21,7 @@ class FloatClustering {
                   const SlicParams& params);
 
   /// Once the volume is made.
-  void enqueue(const Call& call) const;
-
-  /// Then writes to labels [D,H,W] the index of the cell that each pixel's cluster started in, plus
-  /// start_label.
-  void enqueue_labels(const Call& call, std::int32_t start_label, std::int32_t* labels) const;
+  void enqueue(const Call& call, const ClusterLabels& labels) const;
   /// Then writes the mean features of each cluster, [cells][channels].
   void enqueue_means(const Call& call, double* means) const;
 

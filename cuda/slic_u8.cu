@@ -5,13 +5,15 @@
 // gathers the clusters in and around the tile from the sums of the last iteration, nine cells each;
 // makes candidates of them, in shared memory; assigns its pixels; and writes the cells' new sums.
 // As on the CPU, these follow from the old ones by what goes from one candidate to another, which
-// is little: only a pixel that changes sides costs atomic additions, in shared memory.
+// is little: only a pixel that changes sides costs atomic additions, in shared memory. The last
+// iteration writes the labels, too.
 //
 // Neighbours read the sums that a block replaces, so there are two of them that take turns. Where
 // several blocks share a cell they add to its new sums, which must be 0 before: then there are
 // three, the third of which is cleared for the next iteration.
 #include "slic_u8.h"
 
+#include <algorithm>
 #include <climits>
 #include <cstdint>
 #include <type_traits>
@@ -65,6 +67,8 @@ struct Iteration {
   int unit;
   float weight_y, weight_x;  // position -> weighted position
   float norm_y, norm_x;      // weighted position, squared -> its share of the bias
+  bool is_last;
+  ClusterLabels labels;  // written if this is the last
 };
 
 /// The sums of a cell whose pixels all are with their own cluster.
@@ -89,6 +93,12 @@ __device__ __forceinline__ long long sum_of(const Iteration<Sum>& it, int row, i
   }
   const auto cell = static_cast<std::int64_t>(row) * grid.x.cells + column;
   return it.sums[(cell * kCandidates + slot) * kFields + field];
+}
+
+/// Sum i of the cells of a tile, [cells][9][kFields].
+template <class Sum>
+__device__ long long sum_of(const Iteration<Sum>& it, const CellTile& tile, int i) {
+  return sum_of(it, tile.row, tile.column + i / kCellSums, i / kFields % kCandidates, i % kFields);
 }
 
 /// The sum over all pixels of cluster (row, column), positions from the corner of the image.
@@ -180,19 +190,26 @@ __device__ Candidate candidate_of(const Iteration<Sum>& it, const IntegerCenter&
 /// Codes of a cell before anything is assigned, four pixels a word.
 constexpr unsigned kOwnCodes = (kLowBits - kOwnSlot) * 0x01010101U;
 
-/// Where a block keeps things in shared memory.
+/// Where a block keeps things in shared memory. Its cells are `strip` at most.
 struct Shared {
   Candidate* candidates;   // [strip][9]
   CellBox* boxes;          // [strip]
   long long* totals;       // [3][strip + 2][kFields], of the clusters in and around the tile
   IntegerCenter* centers;  // [3][strip + 2]
-  int* moved;              // [strip][9][kFields], what the new sums are greater by
+  int* sums;               // [strip][9][kFields]: see kSumsAreShared
   int* changed;            // [strip]
+  unsigned* reciprocals;   // [strip], of widths
+  // In the last iteration only:
+  int* values;      // [strip][9], what stands for the candidates
+  unsigned* codes;  // [strip][fours]
 
-  static std::size_t bytes(int strip) {
-    const auto clusters = 3 * static_cast<std::size_t>(strip + 2);
-    return strip *
-               (kCandidates * sizeof(Candidate) + sizeof(CellBox) + (kCellSums + 1) * sizeof(int)) +
+  static std::size_t bytes(const CellTiles& tiles, bool is_last) {
+    const auto strip = static_cast<std::size_t>(tiles.strip);
+    const std::size_t clusters = 3 * (strip + 2);
+    const std::size_t of_last =
+        is_last ? kCandidates * sizeof(int) + static_cast<std::size_t>(tiles.fours(1)) * 4 : 0;
+    return strip * (kCandidates * sizeof(Candidate) + sizeof(CellBox) +
+                    (kCellSums + 2) * sizeof(int) + of_last) +
            clusters * (kFields * sizeof(long long) + sizeof(IntegerCenter));
   }
   __device__ explicit Shared(int strip) {
@@ -201,10 +218,33 @@ struct Shared {
     boxes = reinterpret_cast<CellBox*>(candidates + strip * kCandidates);
     totals = reinterpret_cast<long long*>(boxes + strip);
     centers = reinterpret_cast<IntegerCenter*>(totals + clusters * kFields);
-    moved = reinterpret_cast<int*>(centers + clusters);
-    changed = moved + strip * kCellSums;
+    sums = reinterpret_cast<int*>(centers + clusters);
+    changed = sums + strip * kCellSums;
+    reciprocals = reinterpret_cast<unsigned*>(changed + strip);
+    values = reinterpret_cast<int*>(reciprocals + strip);
+    codes = reinterpret_cast<unsigned*>(values + strip * kCandidates);
   }
 };
+
+/// Whether the sums of a cell fit shared memory; else only what is added to them in a block does.
+template <class Sum>
+inline constexpr bool kSumsAreShared = sizeof(Sum) == sizeof(int);
+
+struct Place {
+  int y, x;
+};
+
+/// A pixel of a cell, by multiplication with the reciprocal of its width, which is at most one too
+/// little.
+__device__ __forceinline__ Place place_of(unsigned pixel, int width, unsigned reciprocal) {
+  unsigned y = __umulhi(pixel, reciprocal);
+  unsigned x = pixel - y * static_cast<unsigned>(width);
+  if (x >= static_cast<unsigned>(width)) {
+    ++y;
+    x -= static_cast<unsigned>(width);
+  }
+  return {static_cast<int>(y), static_cast<int>(x)};
+}
 
 /// Makes the candidates of a tile, and of its first piece the clusters.
 template <class Sum>
@@ -220,10 +260,15 @@ __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Sh
     const int column = column_of(cluster);
     return row >= 0 && row < grid.y.cells && column >= 0 && column < grid.x.cells;
   };
-  for (int i = thread; i < tile.cells * kCellSums; i += kThreads) shared.moved[i] = 0;
+  for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
+    const bool starts_from_last = kSumsAreShared<Sum> && tile.piece == 0;
+    shared.sums[i] = starts_from_last ? static_cast<int>(sum_of(it, tile, i)) : 0;
+  }
   if (thread < tile.cells) {
-    shared.boxes[thread] = cell_box(grid, tile.row, tile.column + thread);
+    const CellBox box = cell_box(grid, tile.row, tile.column + thread);
+    shared.boxes[thread] = box;
     shared.changed[thread] = 0;
+    shared.reciprocals[thread] = ~0U / static_cast<unsigned>(box.width);
   }
   for (int i = thread; i < 3 * across * kFields; i += kThreads) {
     const int cluster = i / kFields;
@@ -254,6 +299,10 @@ __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Sh
     shared.candidates[i] = exists(cluster)
                                ? candidate_of(it, shared.centers[cluster], shared.boxes[cell], slot)
                                : Candidate{INT_MIN | (kLowBits - slot), 0, 0, 0, 0, 0, 0, 0};
+    if (it.is_last) {
+      const int k = row_of(cluster) * grid.x.cells + column_of(cluster);
+      shared.values[i] = it.labels.value_of(k, grid.x.cells);
+    }
   }
 }
 
@@ -267,6 +316,25 @@ __device__ void fill_codes(const Iteration<Sum>& it, const CellTile& tile) {
     const std::int64_t pixel = tile.begin + 4 * static_cast<std::int64_t>(i - cell * fours);
     if (pixel >= tiles.capacity) continue;
     *reinterpret_cast<unsigned*>(it.codes + it.image.first(first + cell) + pixel) = kOwnCodes;
+  }
+}
+
+/// Writes what stands for the clusters of all pixels of a tile, neighbours by neighbours.
+template <class Sum>
+__device__ void write_labels(const Iteration<Sum>& it, const CellTile& tile, const Shared& shared) {
+  const CellTiles& tiles = it.image.tiles;
+  const auto* const codes = reinterpret_cast<const std::uint8_t*>(shared.codes);
+  const int pixels = 4 * tiles.fours(1);
+  for (int i = static_cast<int>(threadIdx.x); i < tile.cells * pixels; i += kThreads) {
+    const int cell = tiles.strip == 1 ? 0 : i / pixels;
+    const CellBox box = shared.boxes[cell];
+    const unsigned pixel = tile.begin + static_cast<unsigned>(i - cell * pixels);
+    if (pixel >= box.size()) continue;
+    const Place place = place_of(pixel, box.width, shared.reciprocals[cell]);
+    const int slot = kLowBits - codes[i];
+    it.labels.write(
+        static_cast<std::int64_t>(box.y + place.y) * tiles.grid.x.length + box.x + place.x,
+        shared.values[cell * kCandidates + slot]);
   }
 }
 
@@ -284,11 +352,15 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
   const int first_cell = tile.row * tiles.grid.x.cells + tile.column;
   const int thread = static_cast<int>(threadIdx.x);
   if (it.number == 0) fill_codes(it, tile);
+  if (it.is_last) {
+    const int fours = tile.cells * tiles.fours(1);
+    for (int i = thread; i < fours; i += kThreads) shared.codes[i] = kOwnCodes;
+  }
   prepare(it, tile, shared);
   __syncthreads();
 
   for (int i = thread; i < tile.cells * it.fours; i += kThreads) {
-    const int cell = i / it.fours;
+    const int cell = tiles.strip == 1 ? 0 : i / it.fours;
     const int four = i - cell * it.fours;
     constexpr int kFoursOfGroup = CellTiles::kGroup / 4;
     const int group = four / kFoursOfGroup * it.num_turns + it.turn;
@@ -297,16 +369,15 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
     const CellBox box = shared.boxes[cell];
     const unsigned size = box.size();
     if (pixel >= size) continue;
-    const std::int64_t place = it.image.first(first_cell + cell) + pixel;
-    const auto la = load_pack<4>(it.image.la + place);
-    const auto b = load_pack<4>(it.image.b + place);
-    auto* const codes = reinterpret_cast<unsigned*>(it.codes + place);
+    const std::int64_t at = it.image.first(first_cell + cell) + pixel;
+    const auto la = load_pack<4>(it.image.la + at);
+    const auto b = load_pack<4>(it.image.b + at);
+    auto* const codes = reinterpret_cast<unsigned*>(it.codes + at);
     const unsigned old_codes = *codes;
 
-    const auto y = static_cast<int>(pixel / static_cast<unsigned>(box.width));
-    const int x = static_cast<int>(pixel) - y * box.width;
+    const Place place = place_of(pixel, box.width, shared.reciprocals[cell]);
     bool wraps[4];  // whether a pixel is the first of a row
-    int column = x;
+    int column = place.x;
 #pragma unroll
     for (int k = 1; k < 4; ++k) {
       wraps[k] = ++column == box.width;
@@ -324,7 +395,7 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
 #pragma unroll
     for (int slot = 0; slot < kCandidates; ++slot) {
       const Candidate c = shared.candidates[cell * kCandidates + slot];
-      int spatial = plus_product(plus_product(c.bias, c.right, x), c.down, y);
+      int spatial = plus_product(plus_product(c.bias, c.right, place.x), c.down, place.y);
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
         if (k > 0) {
@@ -342,11 +413,12 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
     for (int k = 0; k < 4; ++k) new_codes |= (best[k] & kLowBits) << 8 * k;
     const unsigned exist = size - pixel >= 4 ? ~0U : (1U << 8 * (size - pixel)) - 1;
     const unsigned differ = (new_codes ^ old_codes) & exist;
+    if (it.is_last) shared.codes[i] = new_codes;
     if (differ == 0) continue;
     *codes = new_codes;
     shared.changed[cell] = 1;
-    int row = y;
-    column = x;
+    int row = place.y;
+    column = place.x;
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
       if (k > 0) {
@@ -359,7 +431,7 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
       if ((differ >> 8 * k & 255U) == 0) continue;
       const int values[kFields] = {lightness[k],     a[k], b.element[k], row * it.unit,
                                    column * it.unit, 1};
-      int* const sums = shared.moved + cell * kCellSums;
+      int* const sums = shared.sums + cell * kCellSums;
       int* const from = sums + (kLowBits - (old_codes >> 8 * k & 15U)) * kFields;
       int* const to = sums + (kLowBits - (new_codes >> 8 * k & 15U)) * kFields;
 #pragma unroll
@@ -372,13 +444,9 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
   __syncthreads();
 
   for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
-    const int cell = i / kCellSums;
     const std::int64_t at = static_cast<std::int64_t>(first_cell) * kCellSums + i;
-    Sum sum = shared.moved[i];
-    if (tile.piece == 0) {
-      const int slot = i / kFields % kCandidates;
-      sum += static_cast<Sum>(sum_of(it, tile.row, tile.column + cell, slot, i % kFields));
-    }
+    Sum sum = shared.sums[i];
+    if (!kSumsAreShared<Sum> && tile.piece == 0) sum += static_cast<Sum>(sum_of(it, tile, i));
     if (tiles.pieces == 1) {
       it.next_sums[at] = sum;
     } else if (sum != 0) {
@@ -390,6 +458,7 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
   if (it.changed != nullptr && thread < tile.cells && shared.changed[thread] != 0) {
     atomicMin(it.changed + first_cell + thread, it.number);
   }
+  if (it.is_last) write_labels(it, tile, shared);
 }
 
 /// Moves seeds to the least gradient of the 3 x 3 pixels around them; a thread per cluster.
@@ -436,32 +505,6 @@ __global__ void __launch_bounds__(kThreads)
   centers[cell] = center;
 }
 
-/// codes: nullptr if all pixels are with the cluster of their cell.
-__global__ void __launch_bounds__(kThreads)
-    label_kernel(CellTiles tiles, const std::uint8_t* __restrict__ codes, std::int32_t start_label,
-                 std::int32_t* __restrict__ labels) {
-  const CellTile tile = tiles.tile(blockIdx.x);
-  CellBox* const boxes = shared_memory<CellBox>();
-  const Grid& grid = tiles.grid;
-  const int thread = static_cast<int>(threadIdx.x);
-  if (thread < tile.cells) boxes[thread] = cell_box(grid, tile.row, tile.column + thread);
-  __syncthreads();
-  const int pixels = 4 * tiles.fours(1);
-  for (int i = thread; i < tile.cells * pixels; i += kThreads) {
-    const int in_tile = i / pixels;
-    const CellBox box = boxes[in_tile];
-    const unsigned pixel = tile.begin + static_cast<unsigned>(i - in_tile * pixels);
-    if (pixel >= box.size()) continue;
-    const int column = tile.column + in_tile;
-    const int cell = tile.row * grid.x.cells + column;
-    const int slot = codes != nullptr ? kLowBits - codes[cell * tiles.capacity + pixel] : kOwnSlot;
-    const auto y = static_cast<int>(pixel / static_cast<unsigned>(box.width));
-    const int x = static_cast<int>(pixel) - y * box.width;
-    labels[static_cast<std::int64_t>(box.y + y) * grid.x.length + box.x + x] =
-        grid.candidate(tile.row, column, slot) + start_label;
-  }
-}
-
 /// A thread per cluster. `it` is an iteration that is not to be made.
 template <class Sum>
 __global__ void __launch_bounds__(kThreads)
@@ -482,7 +525,7 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class Sum>
 Iteration<Sum> iteration_of(const IntegerImageMaker& maker, const cpu::IntegerScale& scale,
-                            const IntegerClustering::Memory& memory, int number, int num_turns) {
+                            const IntegerClustering::Memory& memory, int number) {
   const CellTiles& tiles = maker.image().tiles;
   const int num_sums = tiles.pieces == 1 ? 2 : 3;
   const auto sums = [&](int i) { return static_cast<Sum*>(memory.sums[i % num_sums]); };
@@ -505,14 +548,16 @@ Iteration<Sum> iteration_of(const IntegerImageMaker& maker, const cpu::IntegerSc
       .next_centers = memory.centers[(number + 1) % 2],
       .changed = memory.changed,
       .number = number,
-      .turn = number % num_turns,
-      .num_turns = num_turns,
-      .fours = tiles.fours(num_turns),
+      .turn = 0,
+      .num_turns = 1,
+      .fours = tiles.fours(1),
       .unit = scale.unit,
       .weight_y = weight(scale.weight_y),
       .weight_x = weight(scale.weight_x),
       .norm_y = norm(scale.weight_y),
       .norm_x = norm(scale.weight_x),
+      .is_last = false,
+      .labels = {},
   };
 }
 
@@ -545,7 +590,7 @@ IntegerClustering::IntegerClustering(Call& call, const IntegerImageMaker& maker,
   if (params.perturb_seeds) memory_.changed = call.take<int>(num_cells);
 }
 
-void IntegerClustering::enqueue(const Call& call) const {
+void IntegerClustering::enqueue(const Call& call, const ClusterLabels& labels) const {
   const IntegerImage& image = maker_.image();
   const CellTiles& tiles = image.tiles;
   const std::int64_t num_cells = tiles.grid.num_cells();
@@ -556,19 +601,19 @@ void IntegerClustering::enqueue(const Call& call) const {
   with_sum(tiles, [&](auto type) {
     using Sum = typename decltype(type)::type;
     if (tiles.pieces > 1) call.clear(static_cast<Sum*>(memory_.sums[0]), num_cells * kCellSums);
-    for (int i = 0; i < params_.max_num_iter; ++i) {
-      const int num_turns = cpu::is_partial(i, params_.max_num_iter) ? num_turns_ : 1;
-      call.launch(iteration_kernel<Sum>, tiles.num_blocks(), kThreads, Shared::bytes(tiles.strip),
-                  iteration_of<Sum>(maker_, scale_, memory_, i, num_turns));
+    // Without iterations, one that assigns no pixels writes the labels.
+    const int n = params_.max_num_iter;
+    for (int i = 0; i < std::max(n, 1); ++i) {
+      auto it = iteration_of<Sum>(maker_, scale_, memory_, i);
+      it.num_turns = cpu::is_partial(i, n) ? num_turns_ : 1;
+      it.turn = i % it.num_turns;
+      it.fours = n > 0 ? tiles.fours(it.num_turns) : 0;
+      it.is_last = i + 1 >= n;
+      it.labels = labels;
+      call.launch(iteration_kernel<Sum>, tiles.num_blocks(), kThreads,
+                  Shared::bytes(tiles, it.is_last), it);
     }
   });
-}
-
-void IntegerClustering::enqueue_labels(const Call& call, std::int32_t start_label,
-                                       std::int32_t* labels) const {
-  const CellTiles& tiles = maker_.image().tiles;
-  call.launch(label_kernel, tiles.num_blocks(), kThreads, tiles.strip * sizeof(CellBox), tiles,
-              params_.max_num_iter > 0 ? memory_.codes : nullptr, start_label, labels);
 }
 
 void IntegerClustering::enqueue_means(const Call& call, double* means) const {
@@ -576,7 +621,8 @@ void IntegerClustering::enqueue_means(const Call& call, double* means) const {
   with_sum(tiles, [&](auto type) {
     using Sum = typename decltype(type)::type;
     call.launch(mean_kernel<Sum>, blocks_for(tiles.grid.num_cells(), kThreads), kThreads, 0,
-                iteration_of<Sum>(maker_, scale_, memory_, params_.max_num_iter, 1), means);
+                iteration_of<Sum>(maker_, scale_, memory_, std::max(params_.max_num_iter, 1)),
+                means);
   });
 }
 

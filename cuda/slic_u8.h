@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "call.h"
+#include "cluster_labels.h"
 #include "cpu/slic_u8.h"
 #include "integer_image.h"
 
@@ -26,11 +27,7 @@ class IntegerClustering {
                     int num_turns, const SlicParams& params);
 
   /// Once the image is made.
-  void enqueue(const Call& call) const;
-
-  /// Then writes to labels [H,W] the index of the cell that each pixel's cluster started in, plus
-  /// start_label.
-  void enqueue_labels(const Call& call, std::int32_t start_label, std::int32_t* labels) const;
+  void enqueue(const Call& call, const ClusterLabels& labels) const;
   /// Then writes the mean quantised L, a, b of each cluster, [cells][3].
   void enqueue_means(const Call& call, double* means) const;
 
