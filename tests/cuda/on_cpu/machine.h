@@ -6,8 +6,6 @@
 // reach, shuffles from lanes that do not take part, shared memory beyond what was asked for.
 #pragma once
 
-#include <ucontext.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -22,13 +20,7 @@
 #include <source_location>
 #include <vector>
 
-#ifdef __SANITIZE_ADDRESS__
-#define CUDA_ON_CPU_ASAN 1
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#else
-#define CUDA_ON_CPU_ASAN 0
-#endif
+#include "fibre.h"
 
 struct uint3 {
   unsigned x, y, z;
@@ -70,7 +62,7 @@ class Machine {
     body_ = &body;
     gridDim = grid;
     blockDim = block;
-    while (fibres_.size() < threads) fibres_.push_back(std::make_unique<Fibre>());
+    while (threads_.size() < threads) threads_.push_back(std::make_unique<Thread>());
     num_threads_ = threads;
     random_.seed(seed);
     limit_shared(shared);
@@ -101,30 +93,30 @@ class Machine {
     if ((random_() & 3U) == 0) wait(State::kReady, 0, Site::current());
   }
 
-  /// What `from` deposited, for the lanes of `mask`, each of which calls this.
+  /// The value of lane `from`, for the lanes of `mask`, each of which calls this.
   template <class T>
   T exchange(unsigned mask, T value, unsigned from, Site site) {
-    static_assert(sizeof(T) <= sizeof(Fibre::slot));
+    static_assert(sizeof(T) <= sizeof(Thread::slot));
     require((mask >> from & 1U) != 0, "a value from a lane that is not in the mask", site);
-    std::memcpy(fibres_[current_]->slot, &value, sizeof value);
+    Thread& own = *threads_[current_];
+    std::memcpy(own.slot, &value, sizeof value);
+    own.from = from;
     warp_barrier(mask, site);
-    T result;
-    std::memcpy(&result, fibres_[(current_ & ~31U) + from]->slot, sizeof result);
-    warp_barrier(mask, site);
-    return result;
+    std::memcpy(&value, own.received, sizeof value);
+    return value;
   }
 
   /// fold(value, value of another lane), over the lanes of `mask` in ascending order.
   template <class T, class Fold>
   T reduce(unsigned mask, T value, Fold fold, Site site) {
-    std::memcpy(fibres_[current_]->slot, &value, sizeof value);
+    std::memcpy(threads_[current_]->slot, &value, sizeof value);
     warp_barrier(mask, site);
     T result{};
     bool first = true;
     for (unsigned i = 0; i < 32; ++i) {
       if ((mask >> i & 1U) == 0) continue;
       T other;
-      std::memcpy(&other, fibres_[(current_ & ~31U) + i]->slot, sizeof other);
+      std::memcpy(&other, threads_[(current_ & ~31U) + i]->slot, sizeof other);
       result = first ? other : fold(result, other);
       first = false;
     }
@@ -144,46 +136,37 @@ class Machine {
  private:
   enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
 
-  static constexpr std::size_t kStackSize = std::size_t{256} * 1024;
-
-  struct Fibre {
-    Fibre() : stack(new char[kStackSize]) {}
-    ucontext_t context{};
-    std::unique_ptr<char[]> stack;
-    void* fake_stack = nullptr;
+  struct Thread {
+    Fibre fibre;
     State state = State::kReady;
     unsigned mask = 0;
     Site site;
+    unsigned from = 0;  // the lane whose slot is wanted
     alignas(16) unsigned char slot[16]{};
+    alignas(16) unsigned char received[16]{};
   };
 
   static void enter() { instance().thread_main(); }
 
   void thread_main() {
-    arrive();
+    threads_[current_]->fibre.arrive();
     (*body_)();
-    fibres_[current_]->state = State::kDone;
-    leave(true);
+    threads_[current_]->state = State::kDone;
+    threads_[current_]->fibre.leave(true);
   }
 
   void run_block() {
     std::vector<unsigned> order(num_threads_);
     std::iota(order.begin(), order.end(), 0U);
     for (unsigned i = 0; i < num_threads_; ++i) {
-      Fibre& fibre = *fibres_[i];
-      fibre.state = State::kReady;
-      fibre.fake_stack = nullptr;
-      getcontext(&fibre.context);
-      fibre.context.uc_stack.ss_sp = fibre.stack.get();
-      fibre.context.uc_stack.ss_size = kStackSize;
-      fibre.context.uc_link = nullptr;
-      makecontext(&fibre.context, &Machine::enter, 0);
+      threads_[i]->state = State::kReady;
+      threads_[i]->fibre.start(&Machine::enter);
     }
     for (;;) {
       std::shuffle(order.begin(), order.end(), random_);
       bool any = false;
       for (const unsigned i : order) {
-        if (fibres_[i]->state != State::kReady) continue;
+        if (threads_[i]->state != State::kReady) continue;
         any = true;
         resume(i);
       }
@@ -195,76 +178,56 @@ class Machine {
   void resume(unsigned i) {
     current_ = i;
     threadIdx = {i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y};
-    Fibre& fibre = *fibres_[i];
-#if CUDA_ON_CPU_ASAN
-    void* own_fake_stack = nullptr;
-    __sanitizer_start_switch_fiber(&own_fake_stack, fibre.stack.get(), kStackSize);
-#endif
-    swapcontext(&scheduler_, &fibre.context);
-#if CUDA_ON_CPU_ASAN
-    __sanitizer_finish_switch_fiber(own_fake_stack, nullptr, nullptr);
-#endif
-  }
-
-  // The first thing that a fibre does when it goes on.
-  void arrive() {
-#if CUDA_ON_CPU_ASAN
-    __sanitizer_finish_switch_fiber(fibres_[current_]->fake_stack, &scheduler_stack_,
-                                    &scheduler_stack_size_);
-#endif
-  }
-
-  void leave([[maybe_unused]] bool for_good) {
-    Fibre& fibre = *fibres_[current_];
-#if CUDA_ON_CPU_ASAN
-    __sanitizer_start_switch_fiber(for_good ? nullptr : &fibre.fake_stack, scheduler_stack_,
-                                   scheduler_stack_size_);
-#endif
-    swapcontext(&fibre.context, &scheduler_);
-    arrive();
+    threads_[i]->fibre.resume();
   }
 
   void wait(State state, unsigned mask, Site site) {
-    Fibre& fibre = *fibres_[current_];
-    fibre.state = state;
-    fibre.mask = mask;
-    fibre.site = site;
-    if (state == State::kAtWarpBarrier) release_warp(fibre);
-    leave(false);
+    Thread& thread = *threads_[current_];
+    thread.state = state;
+    thread.mask = mask;
+    thread.site = site;
+    if (state == State::kAtWarpBarrier) {
+      release_warp(thread);
+      if (thread.state == State::kReady) return;
+    }
+    thread.fibre.leave(false);
   }
 
-  // Lets the lanes of a mask go on once all of them have come.
-  void release_warp(const Fibre& last) {
+  // Lets the lanes of a mask go on once all of them have come, each with what it wanted of another.
+  void release_warp(const Thread& last) {
     const unsigned first = current_ & ~31U;
     for (unsigned i = 0; i < 32; ++i) {
       if ((last.mask >> i & 1U) == 0) continue;
       require(first + i < num_threads_, "a mask names a lane beyond the block", last.site);
-      const Fibre& other = *fibres_[first + i];
+      const Thread& other = *threads_[first + i];
       require(other.state != State::kDone, "a mask names a lane that has ended", last.site);
       if (other.state != State::kAtWarpBarrier) return;
       require(other.mask == last.mask && other.site.line() == last.site.line(),
               "lanes of a warp wait at different places", last.site);
     }
     for (unsigned i = 0; i < 32; ++i) {
-      if ((last.mask >> i & 1U) != 0) fibres_[first + i]->state = State::kReady;
+      if ((last.mask >> i & 1U) == 0) continue;
+      Thread& other = *threads_[first + i];
+      std::memcpy(other.received, threads_[first + other.from % 32]->slot, sizeof other.received);
+      other.state = State::kReady;
     }
   }
 
   // Lets a block go on when all of its threads wait; false when all have ended.
   bool release_block() {
-    const Fibre* first = nullptr;
+    const Thread* first = nullptr;
     for (unsigned i = 0; i < num_threads_; ++i) {
-      const Fibre& fibre = *fibres_[i];
-      if (fibre.state == State::kDone) continue;
-      require(fibre.state == State::kAtBlockBarrier, "a warp waits for lanes that do not come",
-              fibre.site);
-      if (first == nullptr) first = &fibre;
-      require(fibre.site.line() == first->site.line(),
-              "threads of a block wait at different places", fibre.site);
+      const Thread& thread = *threads_[i];
+      if (thread.state == State::kDone) continue;
+      require(thread.state == State::kAtBlockBarrier, "a warp waits for lanes that do not come",
+              thread.site);
+      if (first == nullptr) first = &thread;
+      require(thread.site.line() == first->site.line(),
+              "threads of a block wait at different places", thread.site);
     }
     if (first == nullptr) return false;
     for (unsigned i = 0; i < num_threads_; ++i) {
-      if (fibres_[i]->state != State::kDone) fibres_[i]->state = State::kReady;
+      if (threads_[i]->state != State::kDone) threads_[i]->state = State::kReady;
     }
     return true;
   }
@@ -286,14 +249,11 @@ class Machine {
 
  private:
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Fibre>> fibres_;
+  std::vector<std::unique_ptr<Thread>> threads_;
   const std::function<void()>* body_ = nullptr;
   unsigned num_threads_ = 0;
   unsigned current_ = 0;
   std::mt19937 random_{1};
-  ucontext_t scheduler_{};
-  const void* scheduler_stack_ = nullptr;
-  std::size_t scheduler_stack_size_ = 0;
 };
 
 inline Machine& machine() { return Machine::instance(); }
