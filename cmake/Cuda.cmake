@@ -2,8 +2,14 @@
 set(
   SUPERPIX_CUDA_SOURCES
   call
+  components
+  connectivity
+  connectivity_stage
   device
   hard_labels
+  merge
+  numbering
+  split
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

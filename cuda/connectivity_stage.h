@@ -18,44 +18,12 @@
 #include <cstdint>
 
 #include "call.h"
+#include "fixed_colors.h"
 #include "grid.h"
+#include "regions.h"
+#include "split.h"
 
 namespace superpix::cuda {
-
-/// The sides of a volume; a plane has depth 1.
-struct Volume {
-  int depth;
-  int height;
-  int width;
-
-  __host__ __device__ std::int64_t plane() const {
-    return static_cast<std::int64_t>(height) * width;
-  }
-  __host__ __device__ std::int64_t num_pixels() const { return depth * plane(); }
-};
-
-/// The colours of pixels, of which integers in a fixed point are summed.
-struct StageColors {
-  enum class Kind : std::uint8_t {
-    kNone,
-    /// int16 [D*H*W][4]: L, a, b and one that is not read, at a multiple of 8 bytes, as quantised
-    /// by LabQuantization. 3 channels.
-    kShorts,
-    /// float32: channel c of pixel p is data[p * pixel_stride + c * channel_stride].
-    kFloats,
-  };
-  Kind kind = Kind::kNone;
-  int channels = 0;
-  const void* data = nullptr;
-  /// kFloats only.
-  std::int64_t pixel_stride = 0;
-  std::int64_t channel_stride = 0;
-  /// kFloats only, on the device: at least the greatest magnitude of all colours. The fixed point
-  /// follows from its exponent (cpu/colors.h), so it must be that of the CPU: FloatVolume::most.
-  const float* most = nullptr;
-  /// kShorts only: the colour / compactness that one step stands for, 1 / (scale * compactness).
-  double unit = 0.0;
-};
 
 /// All that decides how much workspace is needed and what is launched.
 struct StageShape {
@@ -64,6 +32,8 @@ struct StageShape {
   std::int64_t min_size = 0;  // as in ConnectivityParams
   std::int64_t max_size = 0;
   std::int32_t start_label = 1;
+  /// Whether a pixel may have no label. Without, there are fewer labels to refine.
+  bool has_outside = true;
   /// How often borders are refined; planes only. Anything but 0 needs colours.
   int refine_iter = 0;
 };
@@ -107,6 +77,14 @@ class ConnectivityStage {
   /// int32 [D*H*W] `out`: labels from start_label on, in raster order of first pixels; start_label
   /// - 1 outside.
   void enqueue(const Call& call, const StageInput& input, std::int32_t* out) const;
+
+ private:
+  StageShape shape_;
+  std::int64_t num_labels_;
+  Regions regions_{};
+  SplitScratch split_{};
+  std::int32_t* zero_ = nullptr;  // what begins as zero
+  std::int64_t num_zero_ = 0;
 };
 
 }  // namespace superpix::cuda

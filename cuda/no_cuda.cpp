@@ -3,6 +3,7 @@
 // Linked in place of the CUDA sources: the same symbols, and the answer that there is nothing.
 #include <superpix/device.h>
 
+#include "connectivity.h"
 #include "hard_labels.h"
 
 namespace superpix {
@@ -14,6 +15,10 @@ std::vector<std::string> cuda_devices() { return {}; }
 // Never called: cpp/src/detail/check_device.h throws before.
 namespace cuda {
 
+std::int64_t enforce_connectivity(const ArrayView&, const ArrayView*, const ArrayView&,
+                                  const ConnectivityParams&, const Context&) {
+  return -1;
+}
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
 
 }  // namespace cuda
