@@ -9,6 +9,7 @@ set(
   hard_labels
   merge
   numbering
+  refine
   split
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")

@@ -25,6 +25,18 @@ ConnectivityStage::ConnectivityStage(Call& call, const StageShape& shape, std::i
     split_.flooded = call.take<std::int32_t>(n);
     split_.starts = call.take<std::int32_t>(n);
   }
+  if (shape.refine_iter > 0) {
+    const std::int64_t height = shape.volume.height;
+    const std::int64_t width = shape.volume.width;
+    max_labels_ = RefineScratch::max_labels(shape.volume, shape.min_size, shape.has_outside);
+    refine_.roots = call.take<std::int32_t>(max_labels_);
+    refine_.means = call.take<float>(max_labels_ * (shape.channels + 2));
+    refine_.room = call.take<std::int32_t>(max_labels_);
+    refine_.gain = call.take<std::int32_t>(2 * max_labels_);
+    refine_.borders = call.take<std::uint32_t>(height * RefineScratch::words(shape.volume));
+    refine_.num_moves = call.take<std::int32_t>((height + 1) / 2);
+    refine_.moves = call.take<int2>((height + 1) / 2 * ((width + 1) / 2));
+  }
   num_zero_ = kNumCounters + Numbering::words(shape.volume) + Numbering::kMostChunks + num_labels;
   zero_ = call.take<std::int32_t>(num_zero_);
 }
@@ -46,7 +58,13 @@ void ConnectivityStage::enqueue(const Call& call, const StageInput& input,
   means.labels = tags ? out : static_cast<const std::int32_t*>(input.labels);
   split_regions(call, regions, split_, input.colors, means, tags ? out : nullptr);
   merge_fragments(call, regions, input.colors, input.kappa);
-  number_regions(call, regions, numbering, shape_.start_label, nullptr, out);
+  number_regions(call, regions, numbering, shape_.start_label, refine_.roots, out);
+  if (shape_.refine_iter > 0) {
+    refine(call, regions, refine_, input.colors,
+           {shape_.start_label, static_cast<float>(input.weight_y),
+            static_cast<float>(input.weight_x), shape_.refine_iter},
+           max_labels_, out);
+  }
 }
 
 }  // namespace superpix::cuda

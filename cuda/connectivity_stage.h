@@ -20,6 +20,7 @@
 #include "call.h"
 #include "fixed_colors.h"
 #include "grid.h"
+#include "refine.h"
 #include "regions.h"
 #include "split.h"
 
@@ -83,6 +84,8 @@ class ConnectivityStage {
   std::int64_t num_labels_;
   Regions regions_{};
   SplitScratch split_{};
+  RefineScratch refine_{};
+  std::int64_t max_labels_ = 0;   // to refine
   std::int32_t* zero_ = nullptr;  // what begins as zero
   std::int64_t num_zero_ = 0;
 };
