@@ -3,14 +3,21 @@ set(
   SUPERPIX_CUDA_SOURCES
   call
   color
+  components
+  connectivity
+  connectivity_stage
   device
   float_volume
   gaussian
   hard_labels
   integer_image
+  merge
+  numbering
+  refine
   slic
   slic_float
   slic_u8
+  split
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

@@ -4,6 +4,7 @@
 #include <superpix/device.h>
 
 #include "color.h"
+#include "connectivity.h"
 #include "hard_labels.h"
 #include "slic.h"
 
@@ -17,6 +18,10 @@ std::vector<std::string> cuda_devices() { return {}; }
 namespace cuda {
 
 void rgb_to_lab(const ArrayView&, const ArrayView&, const Context&) {}
+std::int64_t enforce_connectivity(const ArrayView&, const ArrayView*, const ArrayView&,
+                                  const ConnectivityParams&, const Context&) {
+  return -1;
+}
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
 std::int64_t slic(const ArrayView&, const ArrayView*, std::int32_t*, const SlicParams&,
                   const Context&) {
