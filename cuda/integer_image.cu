@@ -142,13 +142,14 @@ struct Conversion {
   Bytes rgb;
   const float* linear;
   float scale, chroma_scale;
-  int fours;  // of a cell of a tile
+  Pack<std::int16_t, 4>* raster;  // or nullptr
+  int pixels;                     // of a cell of a tile
   long long* sums;
 };
 
 constexpr int kConvertThreads = 128;
 
-/// A thread converts four neighbouring pixels of a cell at a time.
+/// A thread converts a pixel at a time, so that neighbours read and write side by side.
 __global__ void __launch_bounds__(kConvertThreads) convert_kernel(Conversion to) {
   CellBox* const boxes = shared_memory<CellBox>();
   int* const sums = reinterpret_cast<int*>(boxes + CellTiles::kMostCells);  // [cells][3]
@@ -170,41 +171,40 @@ __global__ void __launch_bounds__(kConvertThreads) convert_kernel(Conversion to)
       total[c] = 0;
     }
   };
-  for (int i = thread; i < tile.cells * to.fours; i += kConvertThreads) {
-    const int next = i / to.fours;
+  for (int i = thread; i < tile.cells * to.pixels; i += kConvertThreads) {
+    const int next = tiles.strip == 1 ? 0 : i / to.pixels;
     if (next != cell) give_total();
     cell = next;
     const CellBox box = boxes[cell];
-    const unsigned pixel = tile.begin + 4 * static_cast<unsigned>(i - cell * to.fours);
-    if (pixel >= box.size()) continue;
-    auto y = static_cast<int>(pixel / static_cast<unsigned>(box.width));
-    int x = static_cast<int>(pixel) - y * box.width;
-    Pack<std::int32_t, 4> la{};
-    Pack<std::int16_t, 4> b{};
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      if (pixel + k >= box.size()) break;
-      const std::uint8_t* const from =
-          to.rgb.data + (box.y + y) * to.rgb.stride_y + (box.x + x) * to.rgb.stride_x;
-      const Lab lab = lab_from_linear(linear[from[0]], linear[from[to.rgb.stride_c]],
-                                      linear[from[2 * to.rgb.stride_c]]);
-      const int values[3] = {__float2int_rn(__fmul_rn(lab.l, to.scale)),
-                             __float2int_rn(__fmul_rn(lab.a, to.chroma_scale)),
-                             __float2int_rn(__fmul_rn(lab.b, to.chroma_scale))};
-      la.element[k] = static_cast<int>(static_cast<unsigned>(values[1]) << 16 |
-                                       (static_cast<unsigned>(values[0]) & 0xffffU));
-      b.element[k] = static_cast<std::int16_t>(values[2]);
-#pragma unroll
-      for (int c = 0; c < 3; ++c) total[c] += values[c];
-      if (++x == box.width) {
-        x = 0;
-        ++y;
-      }
-    }
-    const std::int64_t place =
+    const unsigned pixel = tile.begin + static_cast<unsigned>(i - cell * to.pixels);
+    const std::int64_t at =
         to.image.first(tile.row * tiles.grid.x.cells + tile.column + cell) + pixel;
-    store_pack(to.image.la + place, la);
-    store_pack(to.image.b + place, b);
+    if (pixel >= box.size()) {
+      if (pixel < tiles.capacity) {  // clustering reads whole fours
+        to.image.la[at] = 0;
+        to.image.b[at] = 0;
+      }
+      continue;
+    }
+    const auto row = static_cast<int>(pixel / static_cast<unsigned>(box.width));
+    const int y = box.y + row;
+    const int x = box.x + static_cast<int>(pixel) - row * box.width;
+    const std::uint8_t* const from = to.rgb.data + y * to.rgb.stride_y + x * to.rgb.stride_x;
+    const Lab lab = lab_from_linear(linear[from[0]], linear[from[to.rgb.stride_c]],
+                                    linear[from[2 * to.rgb.stride_c]]);
+    const int values[3] = {__float2int_rn(__fmul_rn(lab.l, to.scale)),
+                           __float2int_rn(__fmul_rn(lab.a, to.chroma_scale)),
+                           __float2int_rn(__fmul_rn(lab.b, to.chroma_scale))};
+    to.image.la[at] = static_cast<int>(static_cast<unsigned>(values[1]) << 16 |
+                                       (static_cast<unsigned>(values[0]) & 0xffffU));
+    to.image.b[at] = static_cast<std::int16_t>(values[2]);
+    if (to.raster != nullptr) {
+      to.raster[static_cast<std::int64_t>(y) * tiles.grid.x.length + x] = {
+          static_cast<std::int16_t>(values[0]), static_cast<std::int16_t>(values[1]),
+          static_cast<std::int16_t>(values[2]), 0};
+    }
+#pragma unroll
+    for (int c = 0; c < 3; ++c) total[c] += values[c];
   }
   if (tile.cells == 1) {  // all threads have the same cell
 #pragma unroll
@@ -232,11 +232,13 @@ __global__ void __launch_bounds__(kConvertThreads) convert_kernel(Conversion to)
 
 }  // namespace
 
-IntegerImageMaker::IntegerImageMaker(Call& call, const CellTiles& tiles, const SlicParams& params)
+IntegerImageMaker::IntegerImageMaker(Call& call, const CellTiles& tiles, const SlicParams& params,
+                                     bool with_raster)
     : params_(params), image_{tiles, nullptr, nullptr} {
   const std::int64_t num_cells = tiles.grid.num_cells();
   image_.la = call.take<std::int32_t>(num_cells * tiles.capacity);
   image_.b = call.take<std::int16_t>(num_cells * tiles.capacity);
+  raster_ = with_raster ? call.take<Pack<std::int16_t, 4>>(tiles.grid.num_pixels()) : nullptr;
   sums_ = call.take<long long>(3 * num_cells);
   linear_ = call.take<float>(kBytes);
   extremes_ = call.take<unsigned>(kExtremes);
@@ -270,7 +272,7 @@ void IntegerImageMaker::enqueue(const Call& call, const ArrayView& rgb,
       CellTiles::kMostCells * (sizeof(CellBox) + 3 * sizeof(int)) + kBytes * sizeof(float);
   call.launch(convert_kernel, tiles.num_blocks(), kConvertThreads, shared,
               Conversion{image_, bytes, linear_, quantization.scale, quantization.chroma_scale,
-                         tiles.fours(1), sums_});
+                         raster_, 4 * tiles.fours(1), sums_});
 }
 
 }  // namespace superpix::cuda

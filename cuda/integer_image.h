@@ -11,6 +11,7 @@
 #include "call.h"
 #include "cell_tiles.h"
 #include "cpu/kernels.h"
+#include "element.h"
 
 namespace superpix::cuda {
 
@@ -37,11 +38,14 @@ struct IntegerImage {
 /// Makes an IntegerImage: first takes what that needs of the workspace, then enqueues the work.
 class IntegerImageMaker {
  public:
-  IntegerImageMaker(Call& call, const CellTiles& tiles, const SlicParams& params);
+  /// With a raster, the colours are stored in the order of the image, too.
+  IntegerImageMaker(Call& call, const CellTiles& tiles, const SlicParams& params, bool with_raster);
 
   const IntegerImage& image() const { return image_; }
   /// L, a, b summed up over the pixels of each cell, [cells][3].
   const long long* sums() const { return sums_; }
+  /// L, a, b, 0 for every pixel [H*W], or nullptr.
+  const Pack<std::int16_t, 4>* raster() const { return raster_; }
 
   /// Converts `rgb` ([H,W,3] uint8, any strides).
   void enqueue(const Call& call, const ArrayView& rgb, cpu::LabQuantization quantization) const;
@@ -49,6 +53,7 @@ class IntegerImageMaker {
  private:
   const SlicParams& params_;
   IntegerImage image_;
+  Pack<std::int16_t, 4>* raster_;
   long long* sums_;
   float* linear_;       // [256], byte value -> linear light
   unsigned* extremes_;  // [kExtremes], see extremes_kernel

@@ -12,6 +12,9 @@
 
 #include "call.h"
 #include "cell_tiles.h"
+#include "connectivity_stage.h"
+#include "cpu/labels.h"
+#include "cpu/slic.h"
 #include "cpu/slic_u8.h"
 #include "cpu/turns.h"
 #include "float_volume.h"
@@ -38,40 +41,115 @@ Grid plane_grid(const cpu::CellGrid& grid) {
   return {axis(1), axis(2)};
 }
 
-/// The mean side of the longest side of a cell: S.
-double step_of(const cpu::CellGrid& grid) {
-  double step = 0.0;
-  for (int axis = 0; axis < 3; ++axis) {
-    step = std::max(
-        step, static_cast<double>(grid.shape()[axis]) / static_cast<double>(grid.cells()[axis]));
+/// What makes connected superpixels of clusters, where that is asked for.
+class Connection {
+ public:
+  Connection(Call& call, const cpu::CellGrid& grid, int channels, const SlicParams& params)
+      : volume_{static_cast<int>(grid.shape()[0]), static_cast<int>(grid.shape()[1]),
+                static_cast<int>(grid.shape()[2])},
+        grid_(plane_grid(grid)),
+        params_(params) {
+    if (!params.enforce_connectivity) return;
+    const double mean_size =
+        static_cast<double>(grid.num_pixels()) / static_cast<double>(grid.num_cells());
+    const ConnectivityParams c = cpu::connectivity_params(params, mean_size);
+    StageShape shape;
+    shape.volume = volume_;
+    shape.channels = channels;
+    shape.min_size = c.min_size;
+    shape.max_size = c.max_size;
+    shape.start_label = c.start_label;
+    shape.has_outside = false;
+    shape.refine_iter = cpu::is_refined(grid, params) ? params.refine_iter : 0;
+    if (cpu::LabelTags::can_name(grid)) tags_ = call.take<std::uint8_t>(volume_.num_pixels());
+    means_ = call.take<double>(grid.num_cells() * channels);
+    stage_.emplace(call, shape, grid.num_cells());
+    const double step = cpu::step_of(grid);
+    const auto weight = [&](int axis) {
+      const double w = params.spacing[axis] / step;
+      return w * w;
+    };
+    input_.kind = tags_ == nullptr         ? StageInput::Labels::kIntegers
+                  : shape.refine_iter == 0 ? StageInput::Labels::kTags
+                                           : StageInput::Labels::kTagsToSmooth;
+    input_.grid = grid_;
+    input_.kappa = cpu::kMergingKappa;
+    input_.weight_y = weight(1);
+    input_.weight_x = weight(2);
   }
-  return step;
-}
+
+  /// Enqueues the clustering, which writes to `labels`, and what follows.
+  template <class Clustering>
+  void enqueue(const Call& call, const Clustering& clustering, const StageColors& colors,
+               std::int32_t* labels) const {
+    if (!stage_) {
+      clustering.enqueue(call, {labels, params_.start_label, nullptr});
+      return;
+    }
+    clustering.enqueue(call, {labels, 0, tags_});
+    clustering.enqueue_means(call, means_);
+    StageInput input = input_;
+    constexpr std::int64_t kSize = sizeof(std::int32_t);
+    input.labels = tags_ != nullptr ? static_cast<const void*>(tags_) : labels;
+    input.stride_x = kSize;
+    input.stride_y = kSize * volume_.width;
+    input.stride_z = kSize * volume_.plane();
+    input.colors = colors;
+    input.label_means = means_;
+    stage_->enqueue(call, input, labels);
+  }
+
+ private:
+  Volume volume_;
+  Grid grid_;
+  const SlicParams& params_;
+  std::uint8_t* tags_ = nullptr;
+  double* means_ = nullptr;
+  StageInput input_;
+  std::optional<ConnectivityStage> stage_;
+};
 
 void segment_integers(const ArrayView& image, const cpu::CellGrid& grid,
                       const cpu::IntegerScale& scale, const SlicParams& params,
                       std::int32_t* labels, const Context& context) {
+  constexpr int kChannels = 3;
   ArrayView plane = image;  // [H,W,C]
   plane.ndim = 3;
   std::copy(image.shape.begin() + 1, image.shape.begin() + 4, plane.shape.begin());
   std::copy(image.strides.begin() + 1, image.strides.begin() + 4, plane.strides.begin());
   Call call(kOp, context);
-  const IntegerImageMaker maker(call, CellTiles(plane_grid(grid)), params);
+  const IntegerImageMaker maker(call, CellTiles(plane_grid(grid)), params,
+                                params.enforce_connectivity);
   const IntegerClustering clustering(call, maker, scale, cpu::num_turns(grid), params);
+  const Connection connection(call, grid, kChannels, params);
   if (!call.begin()) return;
   maker.enqueue(call, plane, scale.quantization);
-  clustering.enqueue(call, {labels, params.start_label, nullptr});
+  StageColors colors;
+  colors.kind = StageColors::Kind::kShorts;
+  colors.channels = kChannels;
+  colors.data = maker.raster();
+  colors.unit = 1.0 / (scale.quantization.scale * params.compactness);
+  connection.enqueue(call, clustering, colors, labels);
 }
 
 void segment_floats(const ArrayView& image, const cpu::CellGrid& grid, const SlicParams& params,
                     std::int32_t* labels, const Context& context) {
   Call call(kOp, context);
   const FloatVolumeMaker maker(call, image, VolumeGrid::of(grid), params);
+  const FloatVolume& volume = maker.volume();
   const int num_turns = params.slic_zero ? 1 : cpu::num_turns(grid);
-  const FloatClustering clustering(call, maker.volume(), step_of(grid), num_turns, params);
+  const FloatClustering clustering(call, volume, cpu::step_of(grid), num_turns, params);
+  const Connection connection(call, grid, volume.channels, params);
   if (!call.begin()) return;
   maker.enqueue(call);
-  clustering.enqueue(call, {labels, params.start_label, nullptr});
+  StageColors colors;
+  colors.kind = StageColors::Kind::kFloats;
+  colors.channels = volume.channels;
+  colors.data = volume.features;
+  colors.pixel_stride = 1;
+  colors.channel_stride = grid.num_pixels();
+  colors.most = &volume.stretch->most;
+  connection.enqueue(call, clustering, colors, labels);
 }
 
 constexpr int kThreads = 256;
@@ -101,21 +179,20 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
     number_pixels(num_pixels, params.start_label, labels, context);
     return num_pixels;
   }
-  if (params.enforce_connectivity) refuse("enforce_connectivity");
   const cpu::CellGrid grid(shape, cpu::choose_cells(shape, params.spacing, params.num_segments));
   const bool blur =
       std::any_of(params.sigma.begin(), params.sigma.end(), [](double s) { return s > 0; });
   std::optional<cpu::IntegerScale> scale;
   if (image.dtype == DType::kUInt8 && params.convert_to_lab && shape[0] == 1 && !blur &&
       !params.slic_zero) {
-    scale = cpu::integer_scale(grid, params, step_of(grid));
+    scale = cpu::integer_scale(grid, params, cpu::step_of(grid));
   }
   if (scale) {
     segment_integers(image, grid, *scale, params, labels, context);
   } else {
     segment_floats(image, grid, params, labels, context);
   }
-  return grid.num_cells();
+  return params.enforce_connectivity ? -1 : grid.num_cells();
 }
 
 }  // namespace superpix::cuda

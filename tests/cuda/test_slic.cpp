@@ -146,6 +146,35 @@ TEST(IntegerSlicOnCuda, SumsUpCellsOfAnySize) {
   }
 }
 
+TEST(IntegerSlicOnCuda, ConnectsAndRefines) {
+  const struct {
+    Shape shape;
+    std::int64_t num_segments;
+  } cases[] = {{{64, 90, 3}, 24}, {{61, 47, 3}, 700}, {{40, 40, 3}, 1500},
+               {{37, 53, 3}, 1},  {{1, 90, 3}, 7},    {{2, 2, 3}, 1}};
+  for (const auto& c : cases) {
+    for (const int refine_iter : {0, 2}) {
+      const auto image = test::picture<std::uint8_t>(c.shape);
+      SlicParams params = integer_params(c.num_segments);
+      params.enforce_connectivity = true;
+      params.refine_iter = refine_iter;
+      params.start_label = refine_iter == 0 ? 0 : 1;
+      EXPECT_EQ(num_differing(image.view(), params), 0)
+          << c.shape[0] << " x " << c.shape[1] << ", " << c.num_segments << ", " << refine_iter;
+    }
+  }
+  const auto image = test::noise<std::uint8_t>({50, 70, 3}, 256, 3);
+  SlicParams params = integer_params(30);
+  params.enforce_connectivity = true;
+  params.min_size_factor = 0.2;
+  params.max_size_factor = 0.6;
+  params.spacing = {1.0, 1.4, 0.8};
+  params.max_num_iter = 0;
+  EXPECT_EQ(num_differing(image.view(), params), 0) << "no iterations";
+  params.max_num_iter = 4;
+  EXPECT_EQ(num_differing(image.view(), params), 0) << "sizes";
+}
+
 // --- single precision
 // -----------------------------------------------------------------------------
 
@@ -250,6 +279,48 @@ TEST(FloatSlicOnCuda, TakesAllParameters) {
   expect_agreement(with([](SlicParams& p) { p.slic_zero = true; }), "SLICO");
   expect_agreement(with([](SlicParams& p) { p.perturb_seeds = true; }), "perturbed seeds");
   expect_agreement(with([](SlicParams& p) { p.start_label = 0; }), "start_label 0");
+}
+
+TEST(FloatSlicOnCuda, ConnectsAndRefines) {
+  const struct {
+    Shape shape;
+    std::int64_t num_segments;
+  } cases[] = {{{48, 55, 2}, 20}, {{40, 40, 1}, 1200}, {{8, 20, 21, 1}, 16}, {{6, 7, 8, 2}, 300}};
+  for (const auto& c : cases) {
+    const auto image = test::picture<float>(c.shape);
+    for (const bool slic_zero : {false, true}) {
+      SlicParams params = float_params(c.num_segments);
+      params.compactness = 0.1;
+      params.enforce_connectivity = true;
+      params.slic_zero = slic_zero;
+      EXPECT_GE(agreement(image.view(), params), kAgreement)
+          << image.view().shape_string() << ", " << slic_zero;
+    }
+  }
+}
+
+TEST(FloatSlicOnCuda, GivesTiesToTheOwnCluster) {
+  // Pixel 3 is as near to the second cluster as to its own: (0.5)^2 + (1.5 / 4)^2 is (2.5 / 4)^2.
+  const Array<float> image({1, 8, 1}, {0.0F, 0.0F, 0.25F, 0.75F, 0.75F, 0.75F, 0.75F, 0.75F});
+  SlicParams params = float_params(2);
+  params.compactness = 1.0;
+  params.value_range = {0.0, 1.0};
+  params.max_num_iter = 1;
+  params.start_label = 0;
+  EXPECT_EQ(labels_on_cuda(image.view(), params),
+            (std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1, 1}));
+}
+
+TEST(SlicOnCuda, DoesNotSayHowManyLabelsThereAre) {
+  const auto image = test::picture<std::uint8_t>({30, 30, 3});
+  SlicParams params = integer_params(9);
+  Array<std::int32_t> labels({30, 30});
+  for (const bool connected : {false, true}) {
+    params.enforce_connectivity = connected;
+    test::call_on_cuda([&](const Context& context) {
+      EXPECT_EQ(slic(image.view(), nullptr, labels.view(), params, context), connected ? -1 : 9);
+    });
+  }
 }
 
 TEST(FloatSlicOnCuda, TakesValuesOfAnySize) {
