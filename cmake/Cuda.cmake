@@ -2,7 +2,13 @@
 set(
   SUPERPIX_CUDA_SOURCES
   call
+  color
+  components
+  connectivity
+  connectivity_stage
   device
+  float_volume
+  gaussian
   hard_labels
   memory
   soft_slic
@@ -19,6 +25,14 @@ set(
   label_tiles
   pool
   unpool
+  integer_image
+  merge
+  numbering
+  refine
+  slic
+  slic_float
+  slic_u8
+  split
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

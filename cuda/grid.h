@@ -23,7 +23,11 @@ struct Axis {
   }
   /// The first coordinate of a cell; the length for the one after the last.
   __host__ __device__ int begin(int cell) const {
-    return static_cast<int>((static_cast<std::int64_t>(cell) * length + cells - 1) / cells);
+    const auto divisor = static_cast<std::uint32_t>(cells);
+    const std::uint64_t product =
+        static_cast<std::uint64_t>(cell) * static_cast<std::uint64_t>(length) + (divisor - 1);
+    return product >> 32 == 0 ? static_cast<int>(static_cast<std::uint32_t>(product) / divisor)
+                              : static_cast<int>(product / divisor);
   }
   /// The most coordinates that a cell has.
   __host__ __device__ int longest() const { return (length + cells - 1) / cells; }

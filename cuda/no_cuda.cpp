@@ -4,12 +4,15 @@
 #include <superpix/device.h>
 #include <superpix/error.h>
 
+#include "color.h"
+#include "connectivity.h"
 #include "hard_labels.h"
 #include "memory.h"
 #include "soft_slic.h"
 #include "soft_pool.h"
 #include "pyramid_pool.h"
 #include "pool.h"
+#include "slic.h"
 
 namespace superpix {
 
@@ -20,6 +23,11 @@ std::vector<std::string> cuda_devices() { return {}; }
 // Never called: cpp/src/detail/check_device.h throws before.
 namespace cuda {
 
+void rgb_to_lab(const ArrayView&, const ArrayView&, const Context&) {}
+std::int64_t enforce_connectivity(const ArrayView&, const ArrayView*, const ArrayView&,
+                                  const ConnectivityParams&, const Context&) {
+  return -1;
+}
 void hard_labels(const ArrayView&, const ArrayView&, const HardLabelsParams&, const Context&) {}
 void pyramid_pool(const ArrayView&, const ArrayView&, const ArrayView*, const PyramidPoolParams&,
                   const Context&) {}
@@ -52,6 +60,10 @@ void pool(const char*, const ArrayView&, const ArrayView&, const ArrayView&, std
           const Context&) {}
 void unpool(const char*, const ArrayView&, const ArrayView&, const std::int32_t*, const ArrayView&,
             Reduce, const Context&) {}
+std::int64_t slic(const ArrayView&, const ArrayView*, std::int32_t*, const SlicParams&,
+                  const Context&) {
+  return 0;
+}
 
 }  // namespace cuda
 

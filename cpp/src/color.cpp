@@ -2,14 +2,16 @@
 #include <superpix/color.h>
 
 #include "cpu/color.h"
+#include "cuda/color.h"
 #include "detail/check.h"
+#include "detail/check_device.h"
 #include "detail/resolve_threads.h"
 
 namespace superpix {
 
 void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab, const Context& context) {
   constexpr const char* kOp = "rgb_to_lab";
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   detail::check(rgb.ndim >= 1 && rgb.ndim <= 4 && rgb.shape[rgb.ndim - 1] == 3, kOp, [&] {
     return "image must be [..., 3] with at most 4 dimensions, got " + rgb.shape_string();
   });
@@ -31,7 +33,9 @@ void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab, const Context& conte
     return "lab must have the shape of image, " + rgb.shape_string() + ", got " +
            lab.shape_string();
   });
+  if (on_cuda) return cuda::rgb_to_lab(rgb, lab, context);
   const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return;
   cpu::rgb_to_lab(rgb, static_cast<float*>(lab.data), num_threads);
 }
 

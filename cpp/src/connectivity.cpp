@@ -9,7 +9,9 @@
 #include "cpu/connectivity.h"
 #include "cpu/kernels.h"
 #include "cpu/labels.h"
+#include "cuda/connectivity.h"
 #include "detail/check.h"
+#include "detail/check_device.h"
 #include "detail/load.h"
 #include "detail/resolve_threads.h"
 
@@ -57,7 +59,7 @@ void copy_labels(const ArrayView& labels, const cpu::Extent& shape, std::int32_t
 std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
                                   const ArrayView& output, const ConnectivityParams& params,
                                   const Context& context) {
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   if (!detail::is_integer(labels.dtype)) {
     throw InvalidType(std::string(kOp) + ": labels must be integers, got " + name(labels.dtype));
   }
@@ -95,6 +97,11 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
       return "image must have the shape of labels and channels, got " + image->shape_string() +
              " for labels " + labels.shape_string();
     });
+  }
+  if (on_cuda) return cuda::enforce_connectivity(labels, image, output, params, context);
+  const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return 0;
+  if (image != nullptr) {
     float low = 0.0F;
     float high = 0.0F;
     const bool finite = image->size() == 0 ||
@@ -102,7 +109,6 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
                                                           image->size(), &low, &high);
     detail::check(finite, kOp, "image must be finite");
   }
-  const int num_threads = detail::resolve_threads(context.num_threads);
   if (labels.size() == 0) return 0;
 
   auto* out = static_cast<std::int32_t*>(output.data);

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "cpu/slic.h"
+#include "cuda/slic.h"
 #include "detail/check.h"
+#include "detail/check_device.h"
 #include "detail/resolve_threads.h"
 
 namespace superpix {
@@ -70,7 +72,7 @@ void check_params(const SlicParams& p) {
 std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView& labels,
                   const SlicParams& params, const Context& context) {
   using detail::check;
-  detail::check_cpu(context, kOp);
+  const bool on_cuda = detail::on_cuda(context, kOp);
   check(image.ndim == 3 || image.ndim == 4, kOp,
         [&] { return "image must be [H, W, C] or [D, H, W, C], got " + image.shape_string(); });
   check(image.size() > 0, kOp,
@@ -111,9 +113,12 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView
   const bool plane = dims == 2;
   const ArrayView volume = plane ? as_volume(image) : image;
   const ArrayView mask_volume = mask == nullptr ? ArrayView{} : plane ? as_volume(*mask) : *mask;
-  return cpu::slic(volume, mask != nullptr ? &mask_volume : nullptr,
-                   static_cast<std::int32_t*>(labels.data), params,
-                   detail::resolve_threads(context.num_threads));
+  const ArrayView* const inside = mask != nullptr ? &mask_volume : nullptr;
+  auto* const to = static_cast<std::int32_t*>(labels.data);
+  if (on_cuda) return cuda::slic(volume, inside, to, params, context);
+  const int num_threads = detail::resolve_threads(context.num_threads);
+  if (detail::answers_query(context)) return 0;
+  return cpu::slic(volume, inside, to, params, num_threads);
 }
 
 }  // namespace superpix

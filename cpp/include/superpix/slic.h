@@ -64,12 +64,16 @@ struct SlicParams {
 /// @param[in]  mask    nullptr, or bool [H,W] / [D,H,W], any strides, at least one true: where to
 ///                     segment. The seeds are spread over the mask.
 /// @param[out] labels  int32 [H,W] / [D,H,W], C-contiguous.
-/// @return the number of labels with enforce_connectivity; without it the number of clusters, and
-///         labels may have gaps.
+/// @return the number of labels with enforce_connectivity, or -1 on CUDA, where it is not waited
+///         for; without it the number of clusters, and labels may have gaps.
 ///
 /// uint8 RGB that is converted to CIELAB (2-D, no blur, no slic_zero) is computed in integers.
-/// Labels never depend on the number of threads nor on the instruction set.
-/// Throws InvalidArgument, InvalidType, DeviceUnavailable.
+/// Labels never depend on the number of threads nor on the instruction set. On CUDA they are the
+/// same where they are computed in integers; elsewhere they are the same for every call, but sums
+/// are rounded in other places than on the CPU, so that a pixel that is nearly as near to two
+/// clusters may go to either. Values that are not finite cannot be refused there: they give labels
+/// that mean nothing. A mask is not taken there yet.
+/// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView& labels,
                   const SlicParams& params, const Context& context = {});
 

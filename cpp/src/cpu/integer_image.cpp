@@ -53,17 +53,6 @@ std::pair<double, double> extremes(const ArrayView& rgb, int num_threads) {
   return {all[0], all[1]};
 }
 
-/// Byte value -> linear light.
-std::array<float, 256> linear_light(std::pair<double, double> range) {
-  std::array<float, 256> table{};
-  const double span = range.second - range.first;
-  for (int v = 0; v < 256; ++v) {
-    const double c = span > 0 ? std::clamp((v - range.first) / span, 0.0, 1.0) : 0.0;
-    table[v] = static_cast<float>(c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4));
-  }
-  return table;
-}
-
 /// memcpy for a few dozen bytes of a length that is not known when compiling.
 inline void copy_short(void* to, const void* from, std::int64_t bytes) {
   auto* t = static_cast<char*>(to);
@@ -130,6 +119,16 @@ class CellConverter {
 };
 
 }  // namespace
+
+std::array<float, 256> linear_light(std::pair<double, double> range) {
+  std::array<float, 256> table{};
+  const double span = range.second - range.first;
+  for (int v = 0; v < 256; ++v) {
+    const double c = span > 0 ? std::clamp((v - range.first) / span, 0.0, 1.0) : 0.0;
+    table[v] = static_cast<float>(c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4));
+  }
+  return table;
+}
 
 IntegerImage make_integer_image(const ArrayView& rgb, const CellGrid& grid,
                                 const std::optional<std::pair<double, double>>& value_range,

@@ -4,6 +4,7 @@
 #include <superpix/slic.h>
 #include <superpix/types.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -40,6 +41,9 @@ struct IntegerImage {
   std::vector<Span> rows;
   std::vector<Span> columns;
 };
+
+/// Byte value -> linear light, `range` counting as 0 and 1.
+std::array<float, 256> linear_light(std::pair<double, double> range);
 
 /// Converts `rgb` ([H,W,3] uint8, any strides); `value_range` as in SlicParams.
 IntegerImage make_integer_image(const ArrayView& rgb, const CellGrid& grid,

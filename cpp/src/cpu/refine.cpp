@@ -42,6 +42,7 @@ class Refiner {
         words_((width + 63) / 64),
         borders_(static_cast<std::size_t>(height * words_)),
         changes_(static_cast<std::size_t>((height + kRowsAtOnce - 1) / kRowsAtOnce)),
+        num_leaving_(static_cast<std::size_t>(sums_.count()), 0),
         means_(static_cast<std::size_t>(sums_.count() * fields_)),
         outside_row_(static_cast<std::size_t>(width), start_label - 1) {}
 
@@ -103,21 +104,35 @@ class Refiner {
     }
   }
 
-  /// Takes back, in raster order, the changes that would leave a superpixel with fewer than
-  /// min_size pixels. As the pixels of a step do not touch, each change stands for itself.
+  /// Takes back the changes of superpixels that would be left with fewer than min_size pixels,
+  /// whatever they gain: which these are does not depend on an order. As the pixels of a step do
+  /// not touch, each change stands for itself.
   void settle() {
-    for (std::vector<BorderChange>& piece : changes_) {
-      for (const BorderChange& change : piece) {
-        std::int64_t& size = sums_[change.from - start_label_][RegionSums::kSize];
-        if (size <= min_size_) {
-          labels_[change.y * width_ + change.x] = change.from;
-          continue;
-        }
-        --size;
-        ++sums_[change.to - start_label_][RegionSums::kSize];
+    for_each_change(
+        [&](const BorderChange& change) { ++num_leaving_[change.from - start_label_]; });
+    const std::size_t before = settled_.size();
+    for_each_change([&](const BorderChange& change) {
+      const std::int64_t k = change.from - start_label_;
+      if (sums_[k][RegionSums::kSize] - num_leaving_[k] < min_size_) {
+        labels_[change.y * width_ + change.x] = change.from;
+      } else {
         settled_.push_back(change);
       }
-      piece.clear();
+    });
+    for_each_change(
+        [&](const BorderChange& change) { num_leaving_[change.from - start_label_] = 0; });
+    for (std::size_t i = before; i < settled_.size(); ++i) {
+      --sums_[settled_[i].from - start_label_][RegionSums::kSize];
+      ++sums_[settled_[i].to - start_label_][RegionSums::kSize];
+    }
+    for (std::vector<BorderChange>& piece : changes_) piece.clear();
+  }
+
+  /// Calls f(change) for those of a step.
+  template <class F>
+  void for_each_change(F f) const {
+    for (const std::vector<BorderChange>& piece : changes_) {
+      for (const BorderChange& change : piece) f(change);
     }
   }
 
@@ -250,6 +265,7 @@ class Refiner {
   std::vector<std::uint64_t> borders_;
   std::vector<std::vector<BorderChange>> changes_;  // of a step, by piece of kRowsAtOnce rows
   std::vector<BorderChange> settled_;               // of a round
+  std::vector<std::int64_t> num_leaving_;           // [labels], pixels in a step; 0 between
   std::vector<float> means_;                        // [labels][channels, y, x]
   std::vector<std::int32_t> outside_row_;
 };

@@ -25,28 +25,16 @@
 namespace superpix::cpu {
 namespace {
 
-// The just noticeable squared difference of the merging rule in units of m^2: 1 in CIELAB at the
-// default compactness 10. In these units every rule after the clustering scales with m.
-constexpr double kKappa = 0.01;
-
 /// From an image to connected labels. cluster(out) writes the labels of the clusters to a
 /// LabelImage or LabelTags and returns the mean of `colors` of each.
 template <class Colors, class Cluster>
 std::int64_t segment_connected(std::int32_t* labels, const CellGrid& grid, const Colors& colors,
                                const SlicParams& params, double mean_size, double step,
                                int num_threads, Cluster cluster) {
-  const auto pixels = [&](double factor) {
-    const double n = factor * mean_size;
-    return n < 9e18 ? static_cast<std::int64_t>(n) : std::numeric_limits<std::int64_t>::max();
-  };
-  ConnectivityParams c;
-  c.start_label = params.start_label;
-  c.min_size = pixels(params.min_size_factor);
-  c.max_size = std::max<std::int64_t>(1, pixels(params.max_size_factor));
-  const bool refined = grid.shape()[0] == 1 && !params.slic_zero && params.max_num_iter > 0 &&
-                       params.refine_iter > 0;
+  const ConnectivityParams c = connectivity_params(params, mean_size);
+  const bool refined = is_refined(grid, params);
   const auto connect = [&](const auto& map, const std::vector<double>& means) {
-    return enforce_connectivity(map, labels, &colors, means.data(), kKappa, c, num_threads);
+    return enforce_connectivity(map, labels, &colors, means.data(), kMergingKappa, c, num_threads);
   };
   RegionSums sums;
   if (LabelTags::can_name(grid)) {
@@ -87,6 +75,32 @@ std::int64_t label_pixels(const ArrayView* mask, const Extent& shape, std::int32
 
 }  // namespace
 
+double step_of(const CellGrid& grid) {
+  double step = 0.0;
+  for (int axis = 0; axis < 3; ++axis) {
+    step = std::max(
+        step, static_cast<double>(grid.shape()[axis]) / static_cast<double>(grid.cells()[axis]));
+  }
+  return step;
+}
+
+ConnectivityParams connectivity_params(const SlicParams& params, double mean_size) {
+  const auto pixels = [&](double factor) {
+    const double n = factor * mean_size;
+    return n < 9e18 ? static_cast<std::int64_t>(n) : std::numeric_limits<std::int64_t>::max();
+  };
+  ConnectivityParams c;
+  c.start_label = params.start_label;
+  c.min_size = pixels(params.min_size_factor);
+  c.max_size = std::max<std::int64_t>(1, pixels(params.max_size_factor));
+  return c;
+}
+
+bool is_refined(const CellGrid& grid, const SlicParams& params) {
+  return grid.shape()[0] == 1 && !params.slic_zero && params.max_num_iter > 0 &&
+         params.refine_iter > 0;
+}
+
 std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* labels,
                   const SlicParams& params, int num_threads) {
   const Extent shape{image.shape[0], image.shape[1], image.shape[2]};
@@ -100,11 +114,7 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
     seeds.count = seeds.cells[0] * seeds.cells[1] * seeds.cells[2];
   }
   const CellGrid grid(shape, seeds.cells);
-  double step = 0.0;
-  for (int axis = 0; axis < 3; ++axis) {
-    step =
-        std::max(step, static_cast<double>(shape[axis]) / static_cast<double>(seeds.cells[axis]));
-  }
+  const double step = step_of(grid);
   const double mean_size = static_cast<double>(num_pixels) / static_cast<double>(seeds.count);
 
   const auto segment = [&](const auto& colors, auto cluster) {

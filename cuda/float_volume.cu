@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Two kernels, and a blur: one finds the least and the greatest value, of which its last block
+// makes the stretch; the other makes features, a thread per pixel.
+#include "float_volume.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "any_image.h"
+#include "lab.h"
+#include "shared.h"
+#include "vectors.h"
+
+namespace superpix::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int kWarps = kThreads / 32;
+
+// As in cpu/float_volume.cpp.
+constexpr double kGreatestFeature = 1e15;
+constexpr double kGreatestChroma = 109.0;
+
+/// What of the parameters the stretch follows from.
+struct StretchParams {
+  double compactness, chroma_weight;
+  double range_low, range_high;
+  bool has_range, convert_to_lab;
+};
+
+/// choose_stretch() of cpu/float_volume.cpp. Multiplications by powers of two are exact, so that it
+/// does not matter whether an addition is joined with them.
+__device__ Stretch stretch_of(double least, double greatest_value, const StretchParams& params) {
+  const double low = params.has_range ? params.range_low : least;
+  const double high = params.has_range ? params.range_high : greatest_value;
+  double factor = 1.0 / params.compactness;
+  double greatest = kGreatestChroma * params.chroma_weight;
+  Stretch s{};
+  if (high > low) {
+    const double halved_span = 0.5 * high - 0.5 * low;
+    s.shrink = ldexp(1.0, -min(max(ilogb(halved_span), -1000), 1000));
+    s.low = low * s.shrink;
+    const double span = high * s.shrink - s.low;
+    if (!params.convert_to_lab) {
+      greatest = fmax(fabs(least * s.shrink - s.low), fabs(greatest_value * s.shrink - s.low));
+      greatest /= span;
+    }
+    factor = fmin(factor, kGreatestFeature / greatest);
+    s.scale = static_cast<float>((params.convert_to_lab ? 1.0 : factor) / span);
+  } else {
+    factor = fmin(factor, kGreatestFeature);
+    if (!params.convert_to_lab) greatest = 0.0;
+  }
+  s.lightness_factor = static_cast<float>(factor);
+  s.chroma_factor = static_cast<float>(factor * params.chroma_weight);
+  s.most = static_cast<float>(1.001 * factor * greatest);
+  s.fixed_point = s.most > 0 ? ldexp(1.0, 27 - ilogb(s.most)) : 1.0;
+  return s;
+}
+
+// --- the range
+// ------------------------------------------------------------------------------------
+
+// What the blocks agree on, all 0 before. Values are numbers that are in the order of the doubles.
+enum Extreme { kGreatest, kLeastNegated, kBlocksDone, kExtremes };
+
+__device__ unsigned long long ordered(double value) {
+  const auto bits = static_cast<unsigned long long>(__double_as_longlong(value));
+  constexpr unsigned long long kSign = 1ULL << 63;
+  return (bits & kSign) != 0 ? ~bits : bits | kSign;
+}
+__device__ double value_of(unsigned long long order) {
+  constexpr unsigned long long kSign = 1ULL << 63;
+  return __longlong_as_double(
+      static_cast<long long>((order & kSign) != 0 ? order & ~kSign : ~order));
+}
+
+/// Rows of pixels, one for each block.
+struct Rows {
+  std::int64_t per_plane;
+  std::int64_t width, last_width;  // of all rows but the last, and of that one
+  std::int64_t channels;
+};
+
+__global__ void __launch_bounds__(kThreads)
+    extremes_kernel(AnyImage image, Rows rows, StretchParams params, unsigned long long* extremes,
+                    Stretch* __restrict__ stretch) {
+  auto* const shared = shared_memory<unsigned long long>();
+  const int thread = static_cast<int>(threadIdx.x);
+  const char* const row = image.pixel(blockIdx.x / rows.per_plane, blockIdx.x % rows.per_plane, 0);
+  const std::int64_t width = blockIdx.x + 1 == gridDim.x ? rows.last_width : rows.width;
+  double greatest = -INFINITY;
+  double least_negated = greatest;
+  for (std::int64_t x = thread; x < width; x += kThreads) {
+    for (std::int64_t c = 0; c < rows.channels; ++c) {
+      const double value = image.load(row + x * image.stride_x + c * image.stride_c);
+      if (value > greatest) greatest = value;
+      if (-value > least_negated) least_negated = -value;
+    }
+  }
+  unsigned long long found[2] = {ordered(greatest), ordered(least_negated)};
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+#pragma unroll
+    for (int lanes = 16; lanes > 0; lanes /= 2) {
+      const unsigned long long other = __shfl_xor_sync(~0U, found[i], lanes);
+      if (other > found[i]) found[i] = other;
+    }
+    if (thread % 32 == 0) shared[i * kWarps + thread / 32] = found[i];
+  }
+  __syncthreads();
+  if (thread != 0) return;
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    for (int warp = 1; warp < kWarps; ++warp) {
+      const unsigned long long other = shared[i * kWarps + warp];
+      if (other > found[i]) found[i] = other;
+    }
+  }
+  atomicMax(extremes + kGreatest, found[0]);
+  atomicMax(extremes + kLeastNegated, found[1]);
+  __threadfence();
+  if (atomicAdd(extremes + kBlocksDone, 1ULL) + 1 != gridDim.x) return;
+  // All others have said what they found.
+  __threadfence();
+  *stretch = stretch_of(-value_of(atomicMax(extremes + kLeastNegated, 0ULL)),
+                        value_of(atomicMax(extremes + kGreatest, 0ULL)), params);
+}
+
+__global__ void stretch_kernel(StretchParams params, Stretch* __restrict__ stretch) {
+  *stretch = stretch_of(0.0, 0.0, params);
+}
+
+// --- the features
+// ---------------------------------------------------------------------------------
+
+__global__ void __launch_bounds__(kThreads)
+    feature_kernel(AnyImage image, FloatVolume volume, bool convert_to_lab) {
+  const VolumeGrid& grid = volume.grid;
+  const std::int64_t n = grid.num_pixels();
+  const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (p >= n) return;
+  const Stretch s = *volume.stretch;
+  const auto row = static_cast<unsigned>(p) / static_cast<unsigned>(grid.x.length);
+  const unsigned z = row / static_cast<unsigned>(grid.y.length);
+  const char* const from = image.pixel(z, row - z * static_cast<unsigned>(grid.y.length),
+                                       p - static_cast<std::int64_t>(row) * grid.x.length);
+  const auto value_of_channel = [&](int c) {
+    const double shrunk = image.load(from + c * image.stride_c) * s.shrink;
+    return __fmul_rn(static_cast<float>(shrunk - s.low), s.scale);
+  };
+  if (convert_to_lab) {
+    const auto light = [&](int c) {
+      const float value = value_of_channel(c);
+      return linear_from_srgb(value < 0.0F ? 0.0F : (1.0F < value ? 1.0F : value));
+    };
+    const Lab lab = lab_from_linear(light(0), light(1), light(2));
+    volume.features[p] = __fmul_rn(lab.l, s.lightness_factor);
+    volume.features[n + p] = __fmul_rn(lab.a, s.chroma_factor);
+    volume.features[2 * n + p] = __fmul_rn(lab.b, s.chroma_factor);
+  } else {
+    for (int c = 0; c < volume.channels; ++c) volume.features[c * n + p] = value_of_channel(c);
+  }
+}
+
+}  // namespace
+
+FloatVolumeMaker::FloatVolumeMaker(Call& call, const ArrayView& image, const VolumeGrid& grid,
+                                   const SlicParams& params)
+    : image_(image),
+      params_(params),
+      blur_(call, {grid.z.length, grid.y.length, grid.x.length}, params.sigma, image.shape[3]),
+      volume_{grid, static_cast<int>(image.shape[3]),
+              call.take<float>(image.shape[3] * grid.num_pixels()), nullptr},
+      stretch_(call.take<Stretch>(1)),
+      extremes_(call.take<unsigned long long>(kExtremes)) {
+  volume_.stretch = stretch_;
+}
+
+void FloatVolumeMaker::enqueue(const Call& call) const {
+  const VolumeGrid& grid = volume_.grid;
+  const std::int64_t n = grid.num_pixels();
+  const AnyImage image = AnyImage::of(image_);
+  const auto [low, high] = params_.value_range.value_or(std::pair<double, double>(0.0, 0.0));
+  const StretchParams params{
+      params_.compactness,   std::sqrt(kChromaWeight), low, high, params_.value_range.has_value(),
+      params_.convert_to_lab};
+  if (params.has_range && params.convert_to_lab) {
+    call.launch(stretch_kernel, 1, 1, 0, params, stretch_);
+  } else {
+    call.clear(extremes_, kExtremes);
+    AnyImage values = image;
+    Rows rows{grid.y.length, grid.x.length, grid.x.length, volume_.channels};
+    std::int64_t num_rows = static_cast<std::int64_t>(grid.z.length) * grid.y.length;
+    if (image_.is_contiguous()) {  // it need not be read row by row
+      constexpr std::int64_t kValues = 4096;
+      num_rows = blocks_for(image_.size(), kValues);
+      rows = {num_rows, kValues, image_.size() - (num_rows - 1) * kValues, 1};
+      values.stride_x = static_cast<std::int64_t>(item_size(image_.dtype));
+      values.stride_y = kValues * values.stride_x;
+    }
+    call.launch(extremes_kernel, num_rows, kThreads, 2 * kWarps * sizeof(unsigned long long),
+                values, rows, params, extremes_, stretch_);
+  }
+  call.launch(feature_kernel, blocks_for(n, kThreads), kThreads, 0, image, volume_,
+              params_.convert_to_lab);
+  blur_.enqueue(call, volume_.features);
+}
+
+}  // namespace superpix::cuda
