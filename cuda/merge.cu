@@ -23,7 +23,6 @@ namespace superpix::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kBlockThreads = 128;  // where a block walks together
 constexpr int kWarp = 32;
 constexpr std::int32_t kNone = -1;
 
@@ -92,8 +91,9 @@ struct LaneGroup {
 };
 
 /// A block that walks together.
+template <int kLanesOfGroup>
 struct BlockGroup {
-  static constexpr int kLanes = kBlockThreads;
+  static constexpr int kLanes = kLanesOfGroup;
   using Neighbors = Table<256>;
 
   Choice* scratch;  // [kLanes / kWarp], shared
@@ -237,17 +237,13 @@ __global__ void __launch_bounds__(kThreads)
   const double unit = costs.colors.unit();
   const double squared_unit = __dmul_rn(unit, unit);
   const std::int32_t count = r.counters->num_nodes + r.counters->num_parts;
-  // Few nodes are dealt out one to a group, many by as many as it has lanes.
+  // Neighbours in the list, which are neighbours in the image, go to different groups.
   const std::int64_t groups = gridDim.x * kGroups;
-  const std::int64_t at_once = min((count + groups - 1) / groups, std::int64_t{kLanes});
-  for (std::int64_t begin = (blockIdx.x * kGroups + threadIdx.x / kLanes) * at_once; begin < count;
-       begin += groups * at_once) {
-    std::int32_t node = kNone;
-    bool picks = false;
-    if (lane < at_once && begin + lane < count) {
-      node = r.list[begin + lane];
-      picks = picks_in(r, node, round);
-    }
+  for (std::int64_t first = blockIdx.x * kGroups + threadIdx.x / kLanes; first < count;
+       first += groups * kLanes) {
+    const std::int64_t i = first + groups * lane;
+    const std::int32_t node = i < count ? r.list[i] : kNone;
+    const bool picks = i < count && picks_in(r, node, round);
     unsigned waiting = __ballot_sync(group.mask, picks) >> shift;
     while (waiting != 0) {
       const int from = __ffs(static_cast<int>(waiting)) - 1;
@@ -259,34 +255,36 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+template <int kLanes>
 struct BlockMemory {
-  BlockGroup::Neighbors table;
-  Choice scratch[kBlockThreads / kWarp];
-  std::int32_t waiting[kBlockThreads];
+  typename BlockGroup<kLanes>::Neighbors table;
+  Choice scratch[kLanes / kWarp];
+  std::int32_t waiting[kLanes];
   std::int32_t num_waiting;
 };
 
 /// For large ones: blocks do.
-__global__ void __launch_bounds__(kBlockThreads)
+template <int kLanes>
+__global__ void __launch_bounds__(kLanes)
     pick_large_kernel(const Regions r, const Costs costs, int round) {
-  auto& m = *shared_memory<BlockMemory>();
+  auto& m = *shared_memory<BlockMemory<kLanes>>();
   const auto thread = static_cast<int>(threadIdx.x);
-  const BlockGroup group{m.scratch, thread};
+  const BlockGroup<kLanes> group{m.scratch, thread};
   const double unit = costs.colors.unit();
   const double squared_unit = __dmul_rn(unit, unit);
   const std::int32_t count = r.counters->num_nodes + r.counters->num_parts;
   const std::int64_t blocks = gridDim.x;
-  const std::int64_t at_once = min((count + blocks - 1) / blocks, std::int64_t{kBlockThreads});
-  for (std::int64_t begin = blockIdx.x * at_once; begin < count; begin += blocks * at_once) {
+  for (std::int64_t first = blockIdx.x; first < count; first += blocks * kLanes) {
     if (thread == 0) m.num_waiting = 0;
     __syncthreads();
-    if (thread < at_once && begin + thread < count) {
-      const std::int32_t node = r.list[begin + thread];
+    const std::int64_t i = first + blocks * thread;
+    if (i < count) {
+      const std::int32_t node = r.list[i];
       if (picks_in(r, node, round)) m.waiting[atomicAdd(&m.num_waiting, 1)] = node;
     }
     __syncthreads();
-    for (int i = 0; i < m.num_waiting; ++i) {
-      const std::int32_t fragment = m.waiting[i];
+    for (int k = 0; k < m.num_waiting; ++k) {
+      const std::int32_t fragment = m.waiting[k];
       const Choice choice = choose(r, costs.kappa, squared_unit, fragment, m.table, group);
       if (thread == 0) write_pick(r, fragment, choice);
       __syncthreads();
@@ -341,16 +339,20 @@ void merge_fragments(const Call& call, const Regions& regions, const StageColors
   const Costs costs{FixedColors(colors), kappa};
   const Volume& v = regions.volume;
   for (int round = 0; round < rounds; ++round) {
-    // As many lanes as a compact fragment's box has pixels, roughly.
+    // About as many lanes as there are pixels in the box of a fragment. Few are large.
+    const std::int64_t blocks = blocks_for_nodes(v, kThreads / kWarp);
     if (round < 3) {
       call.launch(pick_kernel<8>, blocks_for_nodes(v, kThreads / 8), kThreads,
                   kThreads / 8 * sizeof(LaneGroup<8>::Neighbors), regions, costs, round);
     } else if (round < 5) {
-      call.launch(pick_kernel<kWarp>, blocks_for_nodes(v, kThreads / kWarp), kThreads,
+      call.launch(pick_kernel<kWarp>, blocks, kThreads,
                   kThreads / kWarp * sizeof(LaneGroup<kWarp>::Neighbors), regions, costs, round);
+    } else if (round < 7) {
+      call.launch(pick_large_kernel<128>, blocks, 128, sizeof(BlockMemory<128>), regions, costs,
+                  round);
     } else {
-      call.launch(pick_large_kernel, blocks_for_nodes(v, kThreads / kWarp), kBlockThreads,
-                  sizeof(BlockMemory), regions, costs, round);
+      call.launch(pick_large_kernel<512>, std::min<std::int64_t>(blocks, 132 * 4), 512,
+                  sizeof(BlockMemory<512>), regions, costs, round);
     }
     call.launch(unite_kernel, blocks_for_nodes(v, kThreads), kThreads, 0, regions);
   }
