@@ -12,6 +12,7 @@ namespace superpix::cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kPerThread = 4;  // chunks that are summed at a time
 
 __global__ void __launch_bounds__(kThreads)
     flag_kernel(const Regions r, const Numbering numbering, std::int64_t words_per_chunk,
@@ -36,12 +37,22 @@ __global__ void __launch_bounds__(kThreads)
   __syncthreads();
   if (scratch[kBlockScanScratch] == 0) return;
   std::int32_t before = 0;
-  for (int begin = 0; begin < num_chunks; begin += kThreads) {
-    const int i = begin + static_cast<int>(threadIdx.x);
-    const std::int32_t value = i < num_chunks ? read_fresh(&numbering.chunks[i]) : 0;
+  for (int begin = 0; begin < num_chunks; begin += kThreads * kPerThread) {
+    const int first = begin + static_cast<int>(threadIdx.x) * kPerThread;
+    std::int32_t counts[kPerThread];
+    std::int32_t sum = 0;
+#pragma unroll
+    for (int i = 0; i < kPerThread; ++i) {
+      counts[i] = first + i < num_chunks ? read_fresh(&numbering.chunks[first + i]) : 0;
+      sum += counts[i];
+    }
     std::int32_t total = 0;
-    const std::int32_t sum = block_sum_before(value, scratch, &total);
-    if (i < num_chunks) numbering.chunks[i] = before + sum;
+    sum = before + block_sum_before(sum, scratch, &total);
+#pragma unroll
+    for (int i = 0; i < kPerThread; ++i) {
+      if (first + i < num_chunks) numbering.chunks[first + i] = sum;
+      sum += counts[i];
+    }
     before += total;
   }
   if (threadIdx.x == 0) r.counters->num_labels = before;
