@@ -10,29 +10,29 @@ set(
   float_volume
   gaussian
   hard_labels
+  integer_image
+  label_tiles
   memory
-  soft_slic
-  soft_slic_backward
-  soft_slic_centers
-  soft_pool
-  soft_pool_gradient
-  soft_pool_mix
-  soft_pool_sums
+  merge
+  numbering
+  pool
   pyramid_axes
   pyramid_chunks
   pyramid_pool
   pyramid_pool_backward
-  label_tiles
-  pool
-  unpool
-  integer_image
-  merge
-  numbering
   refine
   slic
   slic_float
   slic_u8
+  soft_pool
+  soft_pool_gradient
+  soft_pool_mix
+  soft_pool_sums
+  soft_slic
+  soft_slic_backward
+  soft_slic_centers
   split
+  unpool
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
 

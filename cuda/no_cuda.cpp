@@ -8,11 +8,11 @@
 #include "connectivity.h"
 #include "hard_labels.h"
 #include "memory.h"
-#include "soft_slic.h"
-#include "soft_pool.h"
-#include "pyramid_pool.h"
 #include "pool.h"
+#include "pyramid_pool.h"
 #include "slic.h"
+#include "soft_pool.h"
+#include "soft_slic.h"
 
 namespace superpix {
 
@@ -20,8 +20,9 @@ bool built_with_cuda() noexcept { return false; }
 bool cuda_available() noexcept { return false; }
 std::vector<std::string> cuda_devices() { return {}; }
 
-// Never called: cpp/src/detail/check_device.h throws before.
 namespace cuda {
+
+// The ops are never called: cpp/src/detail/check_device.h throws before.
 
 void rgb_to_lab(const ArrayView&, const ArrayView&, const Context&) {}
 std::int64_t enforce_connectivity(const ArrayView&, const ArrayView*, const ArrayView&,
@@ -40,13 +41,6 @@ void soft_slic_backward(const ArrayView&, const ArrayView&, const ArrayView*, co
                         const ArrayView&, const ArrayView*, const SoftSlicParams&, const Context&) {
 }
 
-DeviceMemory::DeviceMemory(std::size_t bytes, int device_index)
-    : bytes_(bytes), device_index_(device_index) {
-  throw DeviceUnavailable("superpix was built without CUDA (SUPERPIX_CUDA=ON builds it in)");
-}
-DeviceMemory::~DeviceMemory() = default;
-void DeviceMemory::copy_from(const void*) {}
-void DeviceMemory::copy_to(void*) const {}
 void soft_pool(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView*,
                const SoftPoolParams&, const Context&) {}
 void soft_pool_backward(const ArrayView&, const ArrayView&, const ArrayView&, const ArrayView&,
@@ -64,6 +58,14 @@ std::int64_t slic(const ArrayView&, const ArrayView*, std::int32_t*, const SlicP
                   const Context&) {
   return 0;
 }
+
+DeviceMemory::DeviceMemory(std::size_t bytes, int device_index)
+    : bytes_(bytes), device_index_(device_index) {
+  throw DeviceUnavailable("superpix was built without CUDA (SUPERPIX_CUDA=ON builds it in)");
+}
+DeviceMemory::~DeviceMemory() = default;
+void DeviceMemory::copy_from(const void*) {}
+void DeviceMemory::copy_to(void*) const {}
 
 }  // namespace cuda
 
