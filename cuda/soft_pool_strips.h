@@ -54,7 +54,7 @@ class Strips {
   /// The most cells that a strip has.
   int longest_width() const { return strips_.longest(); }
   /// The most packs that a piece has.
-  __host__ __device__ int longest_piece() const { return packs_; }
+  int longest_piece() const { return packs_; }
   int pieces_of_strip() const { return num_pieces_; }
   std::int64_t pieces_of_image() const {
     return static_cast<std::int64_t>(grid_.y.cells) * strips_.cells * num_pieces_;
