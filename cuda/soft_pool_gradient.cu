@@ -225,15 +225,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks<S>)
     mean[n] = 0;
   }
   if (args.association != nullptr) {
+    R weights[kCandidates][N];
+    load_weights(args.association + of_pack, grid, piece.row, pack.column, weights);
+    normalize(weights, inverse);
 #pragma unroll
-    for (int n = 0; n < N; ++n) {
-      R weights[kCandidates][1];
-      load_weights(args.association + of_pack + n, grid, piece.row, pack.column, weights);
-      inverse[n] = normalize(weights);
+    for (int slot = 0; slot < kCandidates; ++slot) {
 #pragma unroll
-      for (int slot = 0; slot < kCandidates; ++slot) {
-        mean[n] += weights[slot][0] * sums[slot][n];
-      }
+      for (int n = 0; n < N; ++n) mean[n] += weights[slot][n] * sums[slot][n];
     }
   }
 #pragma unroll
@@ -256,7 +254,7 @@ template <class S>
 void association_gradient(const Call& call, const SoftPoolShape& shape,
                           const AssociationGradientArgs<S>& args) {
   using R = ComputeType<S>;
-  with_pixel_pack<S>(shape.grid.x, {args.values, args.gradient}, [&](auto n) {
+  with_pixel_pack<S>(shape.grid.x, {args.values, args.association, args.gradient}, [&](auto n) {
     constexpr int kN = decltype(n)::value;
     Strips strips = strips_of_pixels(shape.grid, kN, kThreads);
     int slices = 1;

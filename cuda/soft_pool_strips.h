@@ -123,21 +123,24 @@ __device__ __forceinline__ void load_weights(const S* from, const Grid& grid, in
   }
 }
 
-/// Divides the weights of each pixel by their sum; returns what those of the last were multiplied
-/// with.
+/// Divides the weights of each pixel by their sum. What they were multiplied with goes to
+/// `inverses`.
 template <int N, class R>
-__device__ __forceinline__ R normalize(R (&weights)[kCandidates][N]) {
-  R inverse = 0;
+__device__ __forceinline__ void normalize(R (&weights)[kCandidates][N], R (&inverses)[N]) {
 #pragma unroll
   for (int n = 0; n < N; ++n) {
     R total = weights[0][n];
 #pragma unroll
     for (int slot = 1; slot < kCandidates; ++slot) total += weights[slot][n];
-    inverse = inverse_or_zero(total);
+    inverses[n] = inverse_or_zero(total);
 #pragma unroll
-    for (int slot = 0; slot < kCandidates; ++slot) weights[slot][n] *= inverse;
+    for (int slot = 0; slot < kCandidates; ++slot) weights[slot][n] *= inverses[n];
   }
-  return inverse;
+}
+template <int N, class R>
+__device__ __forceinline__ void normalize(R (&weights)[kCandidates][N]) {
+  R inverses[N];
+  normalize(weights, inverses);
 }
 
 /// Calls f with the N, as a type, of pixels that make a pack of S, given the arrays of planes that

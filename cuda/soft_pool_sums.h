@@ -22,7 +22,7 @@ struct SumArgs {
 };
 
 /// How many partial sums, of the type that is computed in, sum_pixels() works with: 9 (D + 1), or 9
-/// D without average, for every 512 pixels of a cell; none for cells of less than 32 pixels.
+/// D without average, for every 512 pixels of a cell or less; none where cells have less than 32.
 std::int64_t num_partial_sums(const SoftPoolShape& shape, bool average);
 
 template <class S>
