@@ -2,10 +2,10 @@
 //
 // A thread owns a pack of pixels and keeps what their nine candidates get in registers, a block a
 // piece of a strip. For a group of channels at a time, the block brings coefficients of the
-// superpixels around the strip to shared memory; each thread reads its pixels' values once and
-// multiplies them with those of the nine. Values are read once, gradients written once, in accesses
-// of up to 16 bytes. Where that makes few threads, several share a pack, each with a slice of the
-// channels, and the first one adds what the others have.
+// superpixels around the strip to shared memory; each thread reads its pixels' values, those of the
+// next channels while it multiplies the last ones with the nine. Values are read once, gradients
+// written once, in accesses of up to 16 bytes. Where that makes few threads, several share a pack,
+// each with a slice of the channels, and the first one adds what the others have.
 //
 // Products are formed of differences from an origin, the superpixel in the middle of the strip, as
 // large parts that all have in common would cost their precision.
@@ -99,12 +99,24 @@ __device__ void load_coefficients(const AssociationGradientArgs<S>& args, const 
   });
 }
 
-// Blocks that are to fit a multiprocessor at once, given the registers that N pixels need.
-template <int N>
-constexpr int kBlocks = N > 1 ? 4 : 5;
+/// A pack of channels [first, first + kLoads), 0 for those that do not exist.
+template <class S, int N, int kLoads>
+__device__ __forceinline__ void load_channels(const S* values, int plane, int first, int channels,
+                                              Pack<S, N> (&packs)[kLoads]) {
+  const S* const from = values + static_cast<std::int64_t>(first) * plane;
+#pragma unroll
+  for (int m = 0; m < kLoads; ++m) {
+    packs[m] = {};
+    if (first + m < channels) packs[m] = load_pack<N>(from + static_cast<std::int64_t>(m) * plane);
+  }
+}
+
+// Blocks that are to fit a multiprocessor at once, given the registers that elements need.
+template <class S>
+constexpr int kBlocks = sizeof(S) == 8 ? 3 : 4;
 
 template <class S, int N>
-__global__ void __launch_bounds__(kThreads, kBlocks<N>)
+__global__ void __launch_bounds__(kThreads, kBlocks<S>)
     gradient_kernel(AssociationGradientArgs<S> args, Strips strips, int channels, int group,
                     int slices) {
   using R = ComputeType<S>;
@@ -130,6 +142,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks<N>)
   const int first_place = pack.column - piece.column;
   const R* const of_slot = shared.coefficients + first_place * stride;
   R sums[kCandidates][N] = {};
+  Pack<S, N> next[kLoads] = {};
+  if (has_pixels) load_channels(values, plane, slice * kLoads, channels, next);
 
 #pragma unroll 1
   for (int c = 0; c < channels; c += group) {
@@ -148,14 +162,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks<N>)
       shared.biases[place] += sum;
     }
     if (!has_pixels) continue;
-    const S* from = values + static_cast<std::int64_t>(c + slice * kLoads) * plane;
-    for (int d = slice * kLoads; d < count;
-         d += slices * kLoads, from += static_cast<std::int64_t>(slices * kLoads) * plane) {
-      Pack<S, N> loaded[kLoads] = {};
+    for (int d = slice * kLoads; d < count; d += slices * kLoads) {
+      Pack<S, N> loaded[kLoads];
 #pragma unroll
-      for (int m = 0; m < kLoads; ++m) {
-        if (d + m < count) loaded[m] = load_pack<N>(from + static_cast<std::int64_t>(m) * plane);
-      }
+      for (int m = 0; m < kLoads; ++m) loaded[m] = next[m];
+      const bool is_last = d + slices * kLoads >= count;
+      load_channels(values, plane, is_last ? c + group + slice * kLoads : c + d + slices * kLoads,
+                    channels, next);
 #pragma unroll
       for (int t = 0; t < kLoads; t += kTogether) {
         if (d + t >= count) break;
@@ -212,15 +225,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks<N>)
     mean[n] = 0;
   }
   if (args.association != nullptr) {
+    R weights[kCandidates][N];
+    load_weights(args.association + of_pack, grid, piece.row, pack.column, weights);
+    normalize(weights, inverse);
 #pragma unroll
-    for (int n = 0; n < N; ++n) {
-      R weights[kCandidates][1];
-      load_weights(args.association + of_pack + n, grid, piece.row, pack.column, weights);
-      inverse[n] = normalize(weights);
+    for (int slot = 0; slot < kCandidates; ++slot) {
 #pragma unroll
-      for (int slot = 0; slot < kCandidates; ++slot) {
-        mean[n] += weights[slot][0] * sums[slot][n];
-      }
+      for (int n = 0; n < N; ++n) mean[n] += weights[slot][n] * sums[slot][n];
     }
   }
 #pragma unroll
@@ -243,7 +254,7 @@ template <class S>
 void association_gradient(const Call& call, const SoftPoolShape& shape,
                           const AssociationGradientArgs<S>& args) {
   using R = ComputeType<S>;
-  with_pixel_pack<S>(shape.grid.x, {args.values, args.gradient}, [&](auto n) {
+  with_pixel_pack<S>(shape.grid.x, {args.values, args.association, args.gradient}, [&](auto n) {
     constexpr int kN = decltype(n)::value;
     Strips strips = strips_of_pixels(shape.grid, kN, kThreads);
     int slices = 1;

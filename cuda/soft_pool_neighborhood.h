@@ -50,7 +50,7 @@ class Neighborhood {
 };
 
 /// How many channels a thread reads before it goes on to write them to shared memory.
-inline constexpr int kStagedTogether = 4;
+inline constexpr int kStagedTogether = 3;
 
 /// From one superpixel's channels to the next one's: an odd number of accesses of 16 bytes, so that
 /// those to neighbours fall into different banks.

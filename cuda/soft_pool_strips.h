@@ -54,7 +54,7 @@ class Strips {
   /// The most cells that a strip has.
   int longest_width() const { return strips_.longest(); }
   /// The most packs that a piece has.
-  __host__ __device__ int longest_piece() const { return packs_; }
+  int longest_piece() const { return packs_; }
   int pieces_of_strip() const { return num_pieces_; }
   std::int64_t pieces_of_image() const {
     return static_cast<std::int64_t>(grid_.y.cells) * strips_.cells * num_pieces_;
@@ -123,21 +123,24 @@ __device__ __forceinline__ void load_weights(const S* from, const Grid& grid, in
   }
 }
 
-/// Divides the weights of each pixel by their sum; returns what those of the last were multiplied
-/// with.
+/// Divides the weights of each pixel by their sum. What they were multiplied with goes to
+/// `inverses`.
 template <int N, class R>
-__device__ __forceinline__ R normalize(R (&weights)[kCandidates][N]) {
-  R inverse = 0;
+__device__ __forceinline__ void normalize(R (&weights)[kCandidates][N], R (&inverses)[N]) {
 #pragma unroll
   for (int n = 0; n < N; ++n) {
     R total = weights[0][n];
 #pragma unroll
     for (int slot = 1; slot < kCandidates; ++slot) total += weights[slot][n];
-    inverse = inverse_or_zero(total);
+    inverses[n] = inverse_or_zero(total);
 #pragma unroll
-    for (int slot = 0; slot < kCandidates; ++slot) weights[slot][n] *= inverse;
+    for (int slot = 0; slot < kCandidates; ++slot) weights[slot][n] *= inverses[n];
   }
-  return inverse;
+}
+template <int N, class R>
+__device__ __forceinline__ void normalize(R (&weights)[kCandidates][N]) {
+  R inverses[N];
+  normalize(weights, inverses);
 }
 
 /// Calls f with the N, as a type, of pixels that make a pack of S, given the arrays of planes that

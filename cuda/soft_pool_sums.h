@@ -21,8 +21,8 @@ struct SumArgs {
   detail::ComputeType<S>* totals;  // [B,K] the sums of the weights, or nullptr
 };
 
-/// How many partial sums, of the type that is computed in, sum_pixels() works with: about 9/32 of
-/// the number of values at most.
+/// How many partial sums, of the type that is computed in, sum_pixels() works with: 9 (D + 1), or 9
+/// D without average, for every 512 pixels of a cell or less; none where cells have less than 32.
 std::int64_t num_partial_sums(const SoftPoolShape& shape, bool average);
 
 template <class S>

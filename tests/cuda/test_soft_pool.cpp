@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -400,59 +399,73 @@ TEST(SoftPoolOnCuda, WeightsAndGradientsAreOptional) {
   }
 }
 
-/// The same elements, at an address that is a multiple of nothing but their size.
-class Shifted {
+/// The same elements, at an address that is a multiple of nothing but their size, or of 16 bytes.
+class Placed {
  public:
-  explicit Shifted(const Array<float>& array) : memory_({test::product(array.shape) + 1}) {
-    std::copy(array.data.begin(), array.data.end(), memory_.data.begin() + 1);
+  Placed(const Array<float>& array, bool aligned)
+      : shape_(array.shape), memory_({test::product(array.shape) + 4}) {
+    const auto misfit = reinterpret_cast<std::uintptr_t>(memory_.data.data()) % 16 / sizeof(float);
+    first_ = static_cast<std::ptrdiff_t>((4 - misfit) % 4);
+    if (!aligned) first_ = first_ == 3 ? 2 : first_ + 1;
+    std::copy(array.data.begin(), array.data.end(), memory_.data.begin() + first_);
     view = array.view();
-    view.data = memory_.data.data() + 1;
+    view.data = memory_.data.data() + first_;
   }
   ArrayView view;
-  std::vector<float> elements() const { return {memory_.data.begin() + 1, memory_.data.end()}; }
+  Array<float> array() const {
+    const auto begin = memory_.data.begin() + first_;
+    return {shape_, std::vector<float>(begin, begin + test::product(shape_))};
+  }
 
  private:
+  Shape shape_;
   Array<float> memory_;
+  std::ptrdiff_t first_ = 0;
 };
 
+// Each array in turn, and all of them.
 TEST(SoftPoolOnCuda, RunsWhereMemoryIsNotAligned) {
   const Case c{1, 3, 16, 32, 2, 2};
   const auto in = input_of<float>(c);
   const auto forward = on_cpu(c, in);
-  Output<float> out(c);
-  const Shifted values(in.values), association(in.association), of_pixels(in.of_pixels);
-  const Shifted unpooled(in.values), pool_values(in.values), pool_association(in.association),
-      unpool_association(in.association);
-  const ArrayView of_centers = out.unpool_centers.view();
-  test::call_on_cuda([&](const Context& context) {
-    soft_pool(values.view, association.view, out.pooled.view(), nullptr, {c.rows, c.columns, kEps},
-              context);
-    soft_pool_backward(values.view, association.view, forward.pooled.view(), forward.weights.view(),
-                       in.of_centers.view(), &pool_values.view, &pool_association.view,
-                       {c.rows, c.columns, kEps}, context);
-    soft_unpool(in.centers.view(), association.view, unpooled.view, {c.rows, c.columns, true},
-                context);
-    // The last op, whose workspace is that of soft_pool at most.
-    Context own = context;
-    std::size_t ignored = 0;
-    own.workspace_query = context.workspace_query != nullptr ? &ignored : nullptr;
-    soft_unpool_backward(in.centers.view(), association.view, of_pixels.view, &of_centers,
-                         &unpool_association.view, {c.rows, c.columns, true}, own);
-    if (context.workspace_query == nullptr) return;
-    soft_pool(values.view, association.view, out.pooled.view(), nullptr, {c.rows, c.columns, kEps},
-              context);
-  });
-  const auto array_of = [](const Shifted& shifted, const Shape& shape) {
-    return Array<float>(shape, shifted.elements());
-  };
-  expect_near(out.pooled, forward.pooled, 5e-6, "pooled");
-  expect_near(out.unpool_centers, forward.unpool_centers, 5e-6, "gradient of centers");
-  expect_near(array_of(unpooled, c.pixels()), forward.unpooled, 5e-6, "unpooled");
-  expect_near(array_of(pool_values, c.pixels()), forward.pool_values, 5e-6, "gradient of values");
-  expect_near(array_of(pool_association, c.association()), forward.pool_association, 5e-6,
-              "gradient of soft_pool's association");
-  expect_near(array_of(unpool_association, c.association()), forward.unpool_association, 5e-6,
-              "gradient of soft_unpool's association");
+  for (int which = 0; which < 8; ++which) {
+    SCOPED_TRACE(which);
+    const auto aligned = [&](int array) { return which != array && which != 7; };
+    const Placed values(in.values, aligned(0));
+    const Placed association(in.association, aligned(1));
+    const Placed of_pixels(in.of_pixels, aligned(2));
+    const Placed unpooled(in.values, aligned(3));
+    const Placed pool_values(in.values, aligned(4));
+    const Placed pool_association(in.association, aligned(5));
+    const Placed unpool_association(in.association, aligned(6));
+    Output<float> out(c);
+    const ArrayView of_centers = out.unpool_centers.view();
+    test::call_on_cuda([&](const Context& context) {
+      soft_pool(values.view, association.view, out.pooled.view(), nullptr,
+                {c.rows, c.columns, kEps}, context);
+    });
+    test::call_on_cuda([&](const Context& context) {
+      soft_pool_backward(values.view, association.view, forward.pooled.view(),
+                         forward.weights.view(), in.of_centers.view(), &pool_values.view,
+                         &pool_association.view, {c.rows, c.columns, kEps}, context);
+    });
+    test::call_on_cuda([&](const Context& context) {
+      soft_unpool(in.centers.view(), association.view, unpooled.view, {c.rows, c.columns, true},
+                  context);
+    });
+    test::call_on_cuda([&](const Context& context) {
+      soft_unpool_backward(in.centers.view(), association.view, of_pixels.view, &of_centers,
+                           &unpool_association.view, {c.rows, c.columns, true}, context);
+    });
+    expect_near(out.pooled, forward.pooled, 5e-6, "pooled");
+    expect_near(out.unpool_centers, forward.unpool_centers, 5e-6, "gradient of centers");
+    expect_near(unpooled.array(), forward.unpooled, 5e-6, "unpooled");
+    expect_near(pool_values.array(), forward.pool_values, 5e-6, "gradient of values");
+    expect_near(pool_association.array(), forward.pool_association, 5e-6,
+                "gradient of soft_pool's association");
+    expect_near(unpool_association.array(), forward.unpool_association, 5e-6,
+                "gradient of soft_unpool's association");
+  }
 }
 
 }  // namespace

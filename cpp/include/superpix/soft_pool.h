@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
 /// From pixels to superpixels and back, every pixel belonging to nine superpixels in part.
+///
+/// On CUDA, sums have another order than on the CPU, one that depends on the shapes and on whether
+/// arrays are aligned to 16 bytes. soft_pool() and soft_unpool_backward() need workspace there: at
+/// most 9 (D + 1) / 32 numbers per pixel, float32 (float64 for float64 values).
 #pragma once
 
 #include <superpix/types.h>
