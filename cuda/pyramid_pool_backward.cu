@@ -27,8 +27,9 @@
 namespace superpix::cuda {
 namespace {
 
-/// Windows of a plane that are kept in shared memory.
-constexpr int kMostWindows = 512;
+/// Windows of a plane that are kept in shared memory. Those of maxima are compared with each other.
+constexpr int kMostMeans = 2048;
+constexpr int kMostMaxima = 512;
 
 struct Indices {
   const void* data;
@@ -376,7 +377,7 @@ void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indice
   detail::with_floating(grad_pooled.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
     std::optional<Pyramid> pyramid;
-    if (a.num_windows <= kMostWindows) {
+    if (a.num_windows <= (indices == nullptr ? kMostMeans : kMostMaxima)) {
       pyramid = pyramid_of(a.height, a.width, pyramid_levels(params.bins));
     }
     if (pyramid) {

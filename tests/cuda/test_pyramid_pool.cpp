@@ -76,6 +76,7 @@ std::vector<Case> shapes() {
       // Levels of their own: windows of threads, and of warps.
       {1, 1, 600, 34, {17, 2}},
       {1, 1, 3, 2, {70}},
+      {1, 2, 40, 50, {30, 3}},
       {1, 1, 40, 1, {2, 33}},
       {1, 1, 2, 2, {20, 64, 100}},
       // Several tables of levels.
