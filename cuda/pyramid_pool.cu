@@ -27,9 +27,16 @@
 namespace superpix::cuda {
 namespace {
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+constexpr int kMostBlocks = 4;  // of a multiprocessor with 1024 threads
+#else
+constexpr int kMostBlocks = 5;
+#endif
 /// Blocks of a multiprocessor: as few as leave registers for all loads of a thread at a time.
-template <int N>
-constexpr int kBlocks = N == 8 ? 3 : 4;
+template <class Reduce, int N>
+constexpr int kBlocks = N == 8             ? 3
+                        : Reduce::kIsLarge ? 4
+                                           : kMostBlocks;
 
 /// What a launch is about, besides its memory.
 struct Task {
@@ -191,7 +198,7 @@ __device__ void finish_window(const typename Reduce::Cell& reduced, const Pyrami
 }
 
 template <class Reduce, int N>
-__global__ void __launch_bounds__(kPyramidThreads, kBlocks<N>)
+__global__ void __launch_bounds__(kPyramidThreads, kBlocks<Reduce, N>)
     pool_kernel(const typename Reduce::Element* __restrict__ features,
                 PyramidOutput<typename Reduce::Element> to,
                 typename Reduce::Cell* __restrict__ plane_cells,
