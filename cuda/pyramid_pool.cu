@@ -62,7 +62,7 @@ __device__ __forceinline__ void reduce_columns(const typename Reduce::Element* p
                                                int width, typename Reduce::Cell* line,
                                                int line_step) {
   using S = typename Reduce::Element;
-  constexpr int kAtOnce = N > 1 ? 4 : 8;
+  constexpr int kAtOnce = sizeof(Pack<S, N>) == 16 ? 4 : 8;
   const S* from = plane + static_cast<std::int64_t>(rows.begin) * width + x;
   int edge = axis.edge[piece + 1];
   typename Reduce::Column columns[N];
@@ -358,7 +358,7 @@ class Pooling {
   }
 
   void pool(const Pyramid& pyramid) const {
-    with_pack<S>(shape_.width, {features_}, [&](auto n) {
+    with_pyramid_pack<S>(shape_.width, features_, [&](auto n) {
       constexpr int kN = decltype(n)::value;
       const Task task = task_of(pyramid, kN);
       const PyramidChunks& chunks = task.chunks;

@@ -317,7 +317,7 @@ void run_together(Call& call, const Gradients& a, const Pyramid& pyramid) {
     return a.indices == nullptr ? MeanMemory<S>(chunks, pyramid).end
                                 : MaxMemory<S>(chunks, pyramid).end;
   };
-  with_pack<S>(a.width, {a.features}, [&](auto n) {
+  with_pyramid_pack<S>(a.width, a.features, [&](auto n) {
     constexpr int kN = decltype(n)::value;
     const PyramidChunks chunks = pyramid_chunks(pyramid, sizeof(S), kN, shared_bytes);
     const std::int64_t blocks = chunks.blocks(a.planes);
