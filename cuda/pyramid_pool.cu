@@ -64,6 +64,7 @@ __device__ __forceinline__ void reduce_columns(const typename Reduce::Element* p
   using S = typename Reduce::Element;
   constexpr int kAtOnce = sizeof(Pack<S, N>) == 16 ? 4 : 8;
   const S* from = plane + static_cast<std::int64_t>(rows.begin) * width + x;
+  const int last = rows.size() - 1;
   int edge = axis.edge[piece + 1];
   typename Reduce::Column columns[N];
 #pragma unroll
@@ -71,12 +72,13 @@ __device__ __forceinline__ void reduce_columns(const typename Reduce::Element* p
   for (int done = 0; done < rows.size(); done += kAtOnce) {
     const int first = rows.begin + done;
     const int left = rows.size() - done;
-    Pack<S, N> packs[kAtOnce] = {};
+    // The last row again rather than none: loads without conditions are all on their way at once.
+    Pack<S, N> packs[kAtOnce];
 #pragma unroll
     for (int k = 0; k < kAtOnce; ++k) {
-      if (k < left) packs[k] = load_pack<N>(from);
-      from += width;
+      packs[k] = load_pack<N>(from + static_cast<std::int64_t>(min(done + k, last)) * width);
     }
+
 #pragma unroll
     for (int k = 0; k < kAtOnce; ++k) {
       if (first + k == edge && k < left) {
