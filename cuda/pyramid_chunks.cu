@@ -14,7 +14,7 @@ constexpr int kAccessBytes = 16;
 constexpr std::int64_t kSmallPlaneBytes = std::int64_t{64} * 1024;
 constexpr std::int64_t kSharedBytes = std::int64_t{48} * 1024;
 // Of a block with several planes: more would leave the last blocks alone.
-constexpr int kThreadsOfPlanes = 192;
+constexpr int kThreadsOfPlanes = 128;
 
 int parts(int n, int size) { return n / size + (n % size != 0 ? 1 : 0); }
 

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <type_traits>
 
 #include "divisor.h"
 #include "pyramid_axes.h"
@@ -137,6 +138,20 @@ struct PyramidGroup {
     line = plane * chunks.lines() + piece - chunk.first_strip + group;
   }
 };
+
+/// Calls f with the number of elements, as a type, that an access moves: 16 bytes where rows of
+/// `width` elements from this address on allow it, else 4 bytes, else one element.
+template <class S, class F>
+void with_pyramid_pack(std::int64_t width, const void* address, F f) {
+  constexpr int kWord = 4 / sizeof(S) > 1 ? 4 / sizeof(S) : 1;
+  if (width % kPackSize<S> == 0 && is_aligned(address, 16)) {
+    f(std::integral_constant<int, kPackSize<S>>{});
+  } else if (width % kWord == 0 && is_aligned(address, sizeof(S) * kWord)) {
+    f(std::integral_constant<int, kWord>{});
+  } else if constexpr (kWord > 1) {
+    f(std::integral_constant<int, 1>{});
+  }
+}
 
 /// For elements of item_size bytes and accesses of pack_size columns; shared_bytes(chunks) says
 /// what a block needs.

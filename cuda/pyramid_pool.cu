@@ -27,9 +27,16 @@
 namespace superpix::cuda {
 namespace {
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+constexpr int kMostBlocks = 4;  // of a multiprocessor with 1024 threads
+#else
+constexpr int kMostBlocks = 5;
+#endif
 /// Blocks of a multiprocessor: as few as leave registers for all loads of a thread at a time.
-template <int N>
-constexpr int kBlocks = N == 8 ? 3 : 4;
+template <class Reduce, int N>
+constexpr int kBlocks = N == 8             ? 3
+                        : Reduce::kIsLarge ? 4
+                                           : kMostBlocks;
 
 /// What a launch is about, besides its memory.
 struct Task {
@@ -55,8 +62,9 @@ __device__ __forceinline__ void reduce_columns(const typename Reduce::Element* p
                                                int width, typename Reduce::Cell* line,
                                                int line_step) {
   using S = typename Reduce::Element;
-  constexpr int kAtOnce = N > 1 ? 4 : 8;
+  constexpr int kAtOnce = sizeof(Pack<S, N>) == 16 ? 4 : 8;
   const S* from = plane + static_cast<std::int64_t>(rows.begin) * width + x;
+  const int last = rows.size() - 1;
   int edge = axis.edge[piece + 1];
   typename Reduce::Column columns[N];
 #pragma unroll
@@ -64,12 +72,13 @@ __device__ __forceinline__ void reduce_columns(const typename Reduce::Element* p
   for (int done = 0; done < rows.size(); done += kAtOnce) {
     const int first = rows.begin + done;
     const int left = rows.size() - done;
-    Pack<S, N> packs[kAtOnce] = {};
+    // The last row again rather than none: loads without conditions are all on their way at once.
+    Pack<S, N> packs[kAtOnce];
 #pragma unroll
     for (int k = 0; k < kAtOnce; ++k) {
-      if (k < left) packs[k] = load_pack<N>(from);
-      from += width;
+      packs[k] = load_pack<N>(from + static_cast<std::int64_t>(min(done + k, last)) * width);
     }
+
 #pragma unroll
     for (int k = 0; k < kAtOnce; ++k) {
       if (first + k == edge && k < left) {
@@ -191,7 +200,7 @@ __device__ void finish_window(const typename Reduce::Cell& reduced, const Pyrami
 }
 
 template <class Reduce, int N>
-__global__ void __launch_bounds__(kPyramidThreads, kBlocks<N>)
+__global__ void __launch_bounds__(kPyramidThreads, kBlocks<Reduce, N>)
     pool_kernel(const typename Reduce::Element* __restrict__ features,
                 PyramidOutput<typename Reduce::Element> to,
                 typename Reduce::Cell* __restrict__ plane_cells,
@@ -351,7 +360,7 @@ class Pooling {
   }
 
   void pool(const Pyramid& pyramid) const {
-    with_pack<S>(shape_.width, {features_}, [&](auto n) {
+    with_pyramid_pack<S>(shape_.width, features_, [&](auto n) {
       constexpr int kN = decltype(n)::value;
       const Task task = task_of(pyramid, kN);
       const PyramidChunks& chunks = task.chunks;

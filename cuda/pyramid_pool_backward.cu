@@ -27,8 +27,9 @@
 namespace superpix::cuda {
 namespace {
 
-/// Windows of a plane that are kept in shared memory.
-constexpr int kMostWindows = 512;
+/// Windows of a plane that are kept in shared memory. Those of maxima are compared with each other.
+constexpr int kMostMeans = 2048;
+constexpr int kMostMaxima = 512;
 
 struct Indices {
   const void* data;
@@ -316,7 +317,7 @@ void run_together(Call& call, const Gradients& a, const Pyramid& pyramid) {
     return a.indices == nullptr ? MeanMemory<S>(chunks, pyramid).end
                                 : MaxMemory<S>(chunks, pyramid).end;
   };
-  with_pack<S>(a.width, {a.features}, [&](auto n) {
+  with_pyramid_pack<S>(a.width, a.features, [&](auto n) {
     constexpr int kN = decltype(n)::value;
     const PyramidChunks chunks = pyramid_chunks(pyramid, sizeof(S), kN, shared_bytes);
     const std::int64_t blocks = chunks.blocks(a.planes);
@@ -376,7 +377,7 @@ void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indice
   detail::with_floating(grad_pooled.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
     std::optional<Pyramid> pyramid;
-    if (a.num_windows <= kMostWindows) {
+    if (a.num_windows <= (indices == nullptr ? kMostMeans : kMostMaxima)) {
       pyramid = pyramid_of(a.height, a.width, pyramid_levels(params.bins));
     }
     if (pyramid) {

@@ -38,6 +38,8 @@ struct PyramidMean {
   using Value = ComputeType<T>;
   /// Sums of cells are double: they may be of many pixels.
   using Cell = double;
+  /// Whether a column takes more than a register of its own.
+  static constexpr bool kIsLarge = false;
 
   /// Pixels one below the other.
   struct Column {
@@ -68,6 +70,7 @@ struct PyramidMax {
     Value value;
     int index;  // y * W + x
   };
+  static constexpr bool kIsLarge = true;
 
   struct Column {
     Value best;

@@ -47,6 +47,7 @@ const std::vector<Case> kCases = {
     {1, 7, 8, 16, {1, 2, 3, 6}},
     // One.
     {1, 2, 60, 40, {1, 2, 3, 6}},
+    {1, 2, 31, 30, {1, 2, 3, 6}},
     // Many blocks a plane, in tiles.
     {1, 2, 40, 2048, {1, 2}},
     {1, 1, 33, 1030, {1, 3}},
@@ -76,6 +77,7 @@ std::vector<Case> shapes() {
       // Levels of their own: windows of threads, and of warps.
       {1, 1, 600, 34, {17, 2}},
       {1, 1, 3, 2, {70}},
+      {1, 2, 40, 50, {30, 3}},
       {1, 1, 40, 1, {2, 33}},
       {1, 1, 2, 2, {20, 64, 100}},
       // Several tables of levels.
@@ -268,7 +270,7 @@ TEST(PyramidPoolOnCuda, MeanOfNanIsNan) {
 
 TEST(PyramidPoolOnCuda, MaximaOfEqualPixelsAreTheFirst) {
   for (const double value : std::vector<double>{-INFINITY, INFINITY, -0.0, -3.0, NAN}) {
-    for (const Case& c : {kCases[1], kCases[3], kCases[5]}) {
+    for (const Case& c : {kCases[1], kCases[3], kCases[6]}) {
       expect_max_of_cpu<std::int32_t>(
           c, test::rounded<float>(Array<double>(c.features_shape(), value)));
     }
@@ -300,7 +302,7 @@ ArrayView shifted_view(const Array<float>& array, const Shape& shape) {
 }
 
 TEST(PyramidPoolOnCuda, BitsDoNotDependOnAlignment) {
-  for (const Case& c : {kCases[2], kCases[3], kCases[4], kCases[5]}) {
+  for (const Case& c : {kCases[2], kCases[3], kCases[5], kCases[6]}) {
     const Shape shape = c.features_shape();
     const PyramidPoolParams params{c.bins, PyramidReduce::kMean};
     // Sums that are rounded, in every order to something else.

@@ -22,7 +22,8 @@ struct PyramidPoolParams {
 /// The mean or the maximum of each window of each level, after Zhao et al., "Pyramid Scene Parsing
 /// Network" (CVPR 2017). Window (i, j) of a level of b x b is rows floor(i H / b) to
 /// ceil((i + 1) H / b) and columns alike, end excluded, as in torch.nn.AdaptiveAvgPool2d and
-/// AdaptiveMaxPool2d: windows overlap where b does not divide the size. Every pixel is read once.
+/// AdaptiveMaxPool2d: windows overlap where b does not divide the size. Every pixel is read once;
+/// on CUDA once more for each level of more than 16 x 16.
 ///
 /// @param[in]  features  [B,C,H,W] float16, bfloat16, float32 or float64, C-contiguous; H, W >= 1,
 ///                       H * W < 2^31.
