@@ -32,11 +32,11 @@ struct Case {
 const std::vector<Case> kCases = {
     {1, 1, 1, 1, 1, 1, 1, Pattern::kOne},
     {2, 3, 5, 7, 5, 7, 4, Pattern::kNoise},
-    {2, 17, 33, 80, 33, 80, 20, Pattern::kBlocks},
+    {2, 17, 17, 80, 17, 80, 20, Pattern::kBlocks},
     {1, 9, 1, 1500, 1, 1500, 9, Pattern::kMixed},
     {2, 2, 1300, 1, 1300, 1, 6, Pattern::kBlocks},
-    {1, 70, 20, 64, 20, 64, 300, Pattern::kMixed},
-    {1, 2, 32, 96, 32, 96, 5000, Pattern::kNoise},
+    {1, 70, 20, 64, 20, 64, 30, Pattern::kMixed},
+    {1, 2, 32, 96, 32, 96, 500, Pattern::kNoise},
     {1, 5, 16, 128, 16, 128, 1, Pattern::kOne},
     // labels of a higher resolution
     {2, 3, 4, 6, 8, 12, 5, Pattern::kNoise},
