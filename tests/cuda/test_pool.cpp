@@ -42,7 +42,7 @@ const std::vector<Case> kCases = {
     {1, 5, 16, 128, 16, 128, 1, Pattern::kOne},
     // labels of a higher resolution
     {2, 3, 4, 6, 8, 12, 5, Pattern::kNoise},
-    {1, 9, 10, 13, 37, 81, 12, Pattern::kBlocks},
+    {1, 19, 10, 13, 37, 81, 12, Pattern::kBlocks},
     {1, 4, 1, 1, 30, 20, 40, Pattern::kNoise},
     {1, 2, 30, 40, 31, 80, 3, Pattern::kMixed},
 };
