@@ -179,6 +179,17 @@ __device__ int load_keys(const LabelMaps& maps, const LabelTiles& tiles, std::in
 
 __device__ int bits_of(int value) { return 32 - __clz(value); }
 
+/// As many bits as the cells of a tile have.
+__device__ int bits_of_cells(const LabelMaps& maps, const LabelTiles& tiles, int tile_of_image) {
+  const int y = tiles.first_row(tile_of_image);
+  const int x = tiles.first_column(tile_of_image);
+  const int last_y = min(maps.y.length - y, kTilePixels >> tiles.log_width) - 1 + y;
+  const int last_x = min(maps.x.length - x, 1 << tiles.log_width) - 1 + x;
+  const int rows = maps.y.cell_of(last_y) - maps.y.cell_of(y);
+  const int columns = maps.x.cell_of(last_x) - maps.x.cell_of(x);
+  return rows > 0 ? tiles.log_width + bits_of(rows) : bits_of(columns);
+}
+
 /// Where the cells and the lists of sorted pixels begin; returns the numbers of both.
 __device__ int2 find_begins(Shared& shared, std::uint32_t most_key) {
   const int first = static_cast<int>(threadIdx.x) * kPerThread;
@@ -228,7 +239,9 @@ __global__ void __launch_bounds__(kThreads) tile_kernel(LabelMaps maps, LabelTil
     if (threadIdx.x == 0) tiles.num_lists[tile] = 0;
     return;
   }
-  if (!maps.has_a_label_per_cell()) sort_tile(shared, true, 10);
+  if (!maps.has_a_label_per_cell()) {
+    sort_tile(shared, true, bits_of_cells(maps, tiles, tile_of_image));
+  }
   sort_tile(shared, false, bits_of(has_others ? most_key + 1 : most_key));
   const int2 numbers = find_begins(shared, static_cast<std::uint32_t>(most_key));
 

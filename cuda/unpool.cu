@@ -4,7 +4,7 @@
 // of 16 bytes writes, and then gathers and writes them channel by channel. Values of a channel are
 // few and neighbours mostly want the same one, so that they come from the first-level cache;
 // nothing but the output is moved in bulk. Where resolutions differ, a thread takes one cell, goes
-// through its pixels and adds up eight channels. Nothing is scattered, so that everything is
+// through its pixels and adds up sixteen channels. Nothing is scattered, so that everything is
 // written once.
 #include <algorithm>
 #include <cstdint>
@@ -20,8 +20,8 @@ namespace superpix::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kCellChannels = 32;  // of a block, where a cell has one label
-constexpr int kPixelChannels = 8;  // of a block, where it has several
+constexpr int kCellChannels = 32;   // of a block, where a cell has one label
+constexpr int kPixelChannels = 16;  // of a block, where it has several
 
 /// What cells get of a segment: its value, its value divided by its pixels, or its value if the
 /// saved index is that of the cell.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Pooling on CUDA: what the CPU computes, sums within rounding and all else exactly.
+#include <cuda_runtime.h>
 #include <gtest/gtest.h>
 #include <superpix/superpix.h>
 
@@ -8,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "halves.h"
@@ -32,15 +34,15 @@ struct Case {
 const std::vector<Case> kCases = {
     {1, 1, 1, 1, 1, 1, 1, Pattern::kOne},
     {2, 3, 5, 7, 5, 7, 4, Pattern::kNoise},
-    {2, 17, 33, 80, 33, 80, 20, Pattern::kBlocks},
+    {2, 17, 17, 80, 17, 80, 20, Pattern::kBlocks},
     {1, 9, 1, 1500, 1, 1500, 9, Pattern::kMixed},
     {2, 2, 1300, 1, 1300, 1, 6, Pattern::kBlocks},
-    {1, 70, 20, 64, 20, 64, 300, Pattern::kMixed},
-    {1, 2, 32, 96, 32, 96, 5000, Pattern::kNoise},
+    {1, 70, 20, 64, 20, 64, 30, Pattern::kMixed},
+    {1, 2, 32, 96, 32, 96, 500, Pattern::kNoise},
     {1, 5, 16, 128, 16, 128, 1, Pattern::kOne},
     // labels of a higher resolution
     {2, 3, 4, 6, 8, 12, 5, Pattern::kNoise},
-    {1, 9, 10, 13, 37, 81, 12, Pattern::kBlocks},
+    {1, 19, 10, 13, 37, 81, 12, Pattern::kBlocks},
     {1, 4, 1, 1, 30, 20, 40, Pattern::kNoise},
     {1, 2, 30, 40, 31, 80, 3, Pattern::kMixed},
 };
@@ -334,10 +336,10 @@ TEST(PoolOnCuda, LabelsThatNameNoSegmentAreIgnored) {
   }
 }
 
-// Several words of tiles for a segment, or a bit for several tiles.
+// A word of tiles for each warp of a segment, several words for each, a bit for several tiles.
 TEST(PoolOnCuda, TakesManyTiles) {
-  for (const std::int64_t segments : {7, 5000}) {
-    const Case c{1, 1, 17, 1088, 17, 1088, segments, Pattern::kMixed};
+  for (const auto& [width, segments] : {std::pair{1088, 7}, {2112, 1500}, {1088, 5000}}) {
+    const Case c{1, 1, 17, width, 17, width, segments, Pattern::kMixed};
     const Problem<float, std::int32_t> problem(c, true);
     for (const Reduce reduce : {Reduce::kSum, Reduce::kMax}) {
       const auto expected = problem.pool_on_cpu(reduce);
@@ -374,6 +376,25 @@ TEST(PoolOnCuda, RunsWhereMemoryIsNotAligned) {
     unpool(problem.grad_pooled.view(), problem.labels.view(), out_view, context);
   });
   EXPECT_TRUE(std::equal(expected.data.begin(), expected.data.end(), out.data.begin() + 1));
+}
+
+// A CUDA graph that was captured with one map of labels is right for all others.
+TEST(PoolOnCuda, LaunchesAndWorkspaceDoNotDependOnLabels) {
+  std::vector<long> launches;
+  std::vector<std::size_t> bytes;
+  for (const Pattern pattern : {Pattern::kOne, Pattern::kNoise, Pattern::kBlocks}) {
+    const Problem<float, std::int32_t> problem({1, 3, 20, 70, 20, 70, 12, pattern});
+    const auto found = problem.outputs(Reduce::kSum);
+    const long before = cuda_on_cpu::num_launches;
+    test::call_on_cuda([&](const Context& context) {
+      pool(problem.features.view(), problem.labels.view(), found.pooled.view(), nullptr,
+           Reduce::kSum, context);
+      if (context.workspace_query != nullptr) bytes.push_back(*context.workspace_query);
+    });
+    launches.push_back(cuda_on_cpu::num_launches - before);
+  }
+  EXPECT_EQ(launches, std::vector<long>(3, launches[0]));
+  EXPECT_EQ(bytes, std::vector<std::size_t>(3, bytes[0]));
 }
 
 TEST(PoolOnCuda, NothingIsPooledOfNothing) {
