@@ -14,6 +14,25 @@
 
 namespace superpix::cuda {
 
+/// Where the cells along an axis begin, without a division: as Axis::begin().
+struct CellEdges {
+  int length;
+  int cells;
+  unsigned long long reciprocal;  // of `cells`, times 2^64, rounded down
+
+  explicit CellEdges(const Axis& axis)
+      : length(axis.length),
+        cells(axis.cells),
+        reciprocal(~0ULL / static_cast<unsigned long long>(axis.cells)) {}
+
+  __device__ __forceinline__ int begin(int cell) const {
+    const auto divisor = static_cast<unsigned long long>(cells);
+    const unsigned long long product = static_cast<unsigned long long>(cell) * length + divisor - 1;
+    const unsigned long long quotient = __umul64hi(product, reciprocal);  // or one too little
+    return static_cast<int>(quotient + (product - quotient * divisor >= divisor ? 1 : 0));
+  }
+};
+
 /// What one block has.
 struct CellTile {
   int row, column;  // the first cell
@@ -29,18 +48,20 @@ struct CellTiles {
   static constexpr int kMostCells = 32;
 
   Grid grid;
-  std::int64_t capacity;  // pixels that a cell has room for: those of the largest, in fours
+  CellEdges edges_y, edges_x;
+  std::int64_t capacity;  // pixels that a cell has room for: those of the largest, and some
   int strip;              // cells of a block
   int strips;             // of a row of cells
   int pieces;             // of a cell; one where strips have more cells
   int piece_pixels;       // whole rounds of turns
 
-  explicit CellTiles(const Grid& cells) : grid(cells) {
+  explicit CellTiles(const Grid& cells) : grid(cells), edges_y(cells.y), edges_x(cells.x) {
     constexpr std::int64_t kStripPixels = 1024;
     constexpr std::int64_t kPieceRounds = 12;
     constexpr std::int64_t kRound = kMostTurns * kGroup;
     const std::int64_t most = static_cast<std::int64_t>(grid.y.longest()) * grid.x.longest();
-    capacity = (most + 3) / 4 * 4;
+    const std::int64_t multiple = most < 512 ? 4 : 64;  // large cells begin where sectors do
+    capacity = (most + multiple - 1) / multiple * multiple;
     strip = static_cast<int>(
         std::clamp<std::int64_t>(kStripPixels / capacity, 1, std::min(kMostCells, grid.x.cells)));
     strips = (grid.x.cells + strip - 1) / strip;
@@ -83,12 +104,12 @@ struct CellBox {
   __device__ unsigned size() const { return static_cast<unsigned>(height) * width; }
 };
 
-__device__ __forceinline__ CellBox cell_box(const Grid& grid, int row, int column) {
+__device__ __forceinline__ CellBox cell_box(const CellTiles& tiles, int row, int column) {
   CellBox box{};
-  box.y = grid.y.begin(row);
-  box.x = grid.x.begin(column);
-  box.height = grid.y.begin(row + 1) - box.y;
-  box.width = grid.x.begin(column + 1) - box.x;
+  box.y = tiles.edges_y.begin(row);
+  box.x = tiles.edges_x.begin(column);
+  box.height = tiles.edges_y.begin(row + 1) - box.y;
+  box.width = tiles.edges_x.begin(column + 1) - box.x;
   return box;
 }
 

@@ -71,53 +71,65 @@ struct Iteration {
   ClusterLabels labels;  // written if this is the last
 };
 
-/// The sums of a cell whose pixels all are with their own cluster.
-__device__ long long start_sum(const Grid& grid, const long long* cell_colors, int unit, int row,
-                               int column, int field) {
-  const int cell = row * grid.x.cells + column;
-  if (field <= kB) return cell_colors[3 * static_cast<std::int64_t>(cell) + field];
-  const CellBox box = cell_box(grid, row, column);
-  const auto count = static_cast<long long>(box.size());
-  if (field == kY) return unit * (count * (box.height - 1) / 2);
-  if (field == kX) return unit * (count * (box.width - 1) / 2);
-  return count;
-}
-
-/// What cell (row, column) has given to the candidate in `slot`.
-template <class Sum>
-__device__ __forceinline__ long long sum_of(const Iteration<Sum>& it, int row, int column, int slot,
-                                            int field) {
-  const Grid& grid = it.image.tiles.grid;
-  if (it.number == 0) {
-    return slot == kOwnSlot ? start_sum(grid, it.cell_colors, it.unit, row, column, field) : 0;
+/// A sum of a cell whose pixels all are with their own cluster, as they are at first.
+__device__ long long start_sum(const CellTiles& tiles, const long long* cell_colors, int unit,
+                               int row, int column, int field) {
+  if (field <= kB) {
+    return cell_colors[3 * (static_cast<std::int64_t>(row) * tiles.grid.x.cells + column) + field];
   }
-  const auto cell = static_cast<std::int64_t>(row) * grid.x.cells + column;
-  return it.sums[(cell * kCandidates + slot) * kFields + field];
+  const CellBox box = cell_box(tiles, row, column);
+  const auto count = static_cast<long long>(box.size());
+  const int side = field == kY ? box.height : box.width;
+  return field == kCount ? count : unit * (count * (side - 1) / 2);
 }
 
-/// Sum i of the cells of a tile, [cells][9][kFields].
-template <class Sum>
-__device__ long long sum_of(const Iteration<Sum>& it, const CellTile& tile, int i) {
-  return sum_of(it, tile.row, tile.column + i / kCellSums, i / kFields % kCandidates, i % kFields);
+/// The same for a cluster, positions from the corner of the image.
+__device__ long long start_total(const CellTiles& tiles, const long long* cell_colors, int unit,
+                                 int row, int column, int field) {
+  const long long sum = start_sum(tiles, cell_colors, unit, row, column, field);
+  if (field != kY && field != kX) return sum;
+  const CellBox box = cell_box(tiles, row, column);
+  return sum + static_cast<long long>(box.size()) * (field == kY ? box.y : box.x) * unit;
+}
+
+/// Sum i of the cells of a tile, [cells][9][kFields], before this iteration.
+template <bool kIsFirst, class Sum>
+__device__ long long last_sum(const Iteration<Sum>& it, const CellTile& tile, int i) {
+  const CellTiles& tiles = it.image.tiles;
+  if constexpr (kIsFirst) {
+    if (i / kFields % kCandidates != kOwnSlot) return 0;
+    return start_sum(tiles, it.cell_colors, it.unit, tile.row, tile.column + i / kCellSums,
+                     i % kFields);
+  }
+  const std::int64_t first = static_cast<std::int64_t>(tile.row) * tiles.grid.x.cells + tile.column;
+  return it.sums[first * kCellSums + i];
 }
 
 /// The sum over all pixels of cluster (row, column), positions from the corner of the image.
 template <class Sum>
 __device__ long long gather(const Iteration<Sum>& it, int row, int column, int field) {
-  const Grid& grid = it.image.tiles.grid;
+  const CellTiles& tiles = it.image.tiles;
+  const Grid& grid = tiles.grid;
+  const bool is_y = field == kY;
+  const bool is_position = is_y || field == kX;
+  long long corners[3];  // of the cells before, here and after, along the axis of a position
+#pragma unroll
+  for (int i = 0; i < 3; ++i) {
+    const int corner =
+        is_y ? tiles.edges_y.begin(row + i - 1) : tiles.edges_x.begin(column + i - 1);
+    corners[i] = is_position ? static_cast<long long>(corner) * it.unit : 0;
+  }
   long long total = 0;
 #pragma unroll
   for (int slot = 0; slot < kCandidates; ++slot) {
-    const int r = row + slot / 3 - 1;
-    const int c = column + slot % 3 - 1;
-    if (r < 0 || r >= grid.y.cells || c < 0 || c >= grid.x.cells) continue;
+    const int cell = grid.candidate(row, column, slot);
+    if (cell < 0) continue;
     // Seen from there, this cluster is in the opposite slot.
     const int opposite = kCandidates - 1 - slot;
-    total += sum_of(it, r, c, opposite, field);
-    if (field == kY || field == kX) {
-      const long long corner = field == kY ? grid.y.begin(r) : grid.x.begin(c);
-      total += sum_of(it, r, c, opposite, kCount) * corner * it.unit;
-    }
+    const Sum* const sums =
+        it.sums + (static_cast<std::int64_t>(cell) * kCandidates + opposite) * kFields;
+    total += sums[field];
+    if (is_position) total += sums[kCount] * (is_y ? corners[slot / 3] : corners[slot % 3]);
   }
   return total;
 }
@@ -247,36 +259,44 @@ __device__ __forceinline__ Place place_of(unsigned pixel, int width, unsigned re
 }
 
 /// Makes the candidates of a tile, and of its first piece the clusters.
-template <class Sum>
+template <bool kIsFirst, class Sum>
 __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Shared& shared) {
   const CellTiles& tiles = it.image.tiles;
   const Grid& grid = tiles.grid;
   const int thread = static_cast<int>(threadIdx.x);
-  const int across = tiles.strip + 2;
-  const auto row_of = [&](int cluster) { return tile.row - 1 + cluster / across; };
-  const auto column_of = [&](int cluster) { return tile.column - 1 + cluster % across; };
+  // The clusters in and around the tile, column by column.
+  const int clusters = 3 * (tile.cells + 2);
+  const auto row_of = [&](int cluster) { return tile.row - 1 + cluster % 3; };
+  const auto column_of = [&](int cluster) { return tile.column - 1 + cluster / 3; };
   const auto exists = [&](int cluster) {
     const int row = row_of(cluster);
     const int column = column_of(cluster);
     return row >= 0 && row < grid.y.cells && column >= 0 && column < grid.x.cells;
   };
+#pragma unroll 1
+  for (int i = thread; i < clusters * kFields; i += kThreads) {
+    const int cluster = i / kFields;
+    if (!exists(cluster)) continue;
+    const int row = row_of(cluster);
+    const int column = column_of(cluster);
+    shared.totals[i] = kIsFirst
+                           ? start_total(tiles, it.cell_colors, it.unit, row, column, i % kFields)
+                           : gather(it, row, column, i % kFields);
+  }
+#pragma unroll 1
   for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
-    const bool starts_from_last = kSumsAreShared<Sum> && tile.piece == 0;
-    shared.sums[i] = starts_from_last ? static_cast<int>(sum_of(it, tile, i)) : 0;
+    const bool goes_on = kSumsAreShared<Sum> && tile.piece == 0;
+    shared.sums[i] = goes_on ? static_cast<int>(last_sum<kIsFirst>(it, tile, i)) : 0;
   }
   if (thread < tile.cells) {
-    const CellBox box = cell_box(grid, tile.row, tile.column + thread);
+    const CellBox box = cell_box(tiles, tile.row, tile.column + thread);
     shared.boxes[thread] = box;
     shared.changed[thread] = 0;
     shared.reciprocals[thread] = ~0U / static_cast<unsigned>(box.width);
   }
-  for (int i = thread; i < 3 * across * kFields; i += kThreads) {
-    const int cluster = i / kFields;
-    if (!exists(cluster)) continue;
-    shared.totals[i] = gather(it, row_of(cluster), column_of(cluster), i % kFields);
-  }
   __syncthreads();
-  for (int cluster = thread; cluster < 3 * across; cluster += kThreads) {
+#pragma unroll 1
+  for (int cluster = thread; cluster < clusters; cluster += kThreads) {
     if (!exists(cluster)) continue;
     const int row = row_of(cluster);
     const int column = column_of(cluster);
@@ -292,10 +312,11 @@ __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Sh
     if (is_own && tile.piece == 0) it.next_centers[k] = center;
   }
   __syncthreads();
+#pragma unroll 1
   for (int i = thread; i < tile.cells * kCandidates; i += kThreads) {
     const int cell = i / kCandidates;
     const int slot = i % kCandidates;
-    const int cluster = slot / 3 * across + cell + slot % 3;
+    const int cluster = 3 * (cell + slot % 3) + slot / 3;
     shared.candidates[i] = exists(cluster)
                                ? candidate_of(it, shared.centers[cluster], shared.boxes[cell], slot)
                                : Candidate{INT_MIN | (kLowBits - slot), 0, 0, 0, 0, 0, 0, 0};
@@ -306,16 +327,20 @@ __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Sh
   }
 }
 
+/// Gives all pixels of a tile, which lie together, to their own clusters.
 template <class Sum>
 __device__ void fill_codes(const Iteration<Sum>& it, const CellTile& tile) {
   const CellTiles& tiles = it.image.tiles;
-  const int first = tile.row * tiles.grid.x.cells + tile.column;
-  const int fours = tiles.fours(1);
-  for (int i = static_cast<int>(threadIdx.x); i < tile.cells * fours; i += kThreads) {
-    const int cell = i / fours;
-    const std::int64_t pixel = tile.begin + 4 * static_cast<std::int64_t>(i - cell * fours);
-    if (pixel >= tiles.capacity) continue;
-    *reinterpret_cast<unsigned*>(it.codes + it.image.first(first + cell) + pixel) = kOwnCodes;
+  const std::int64_t first =
+      it.image.first(tile.row * tiles.grid.x.cells + tile.column) + tile.begin;
+  const std::int64_t room = tiles.capacity - tile.begin;
+  const std::int64_t pixels = tiles.pieces == 1           ? tile.cells * tiles.capacity
+                              : room < tiles.piece_pixels ? room
+                                                          : tiles.piece_pixels;
+  auto* const codes = reinterpret_cast<unsigned*>(it.codes + first);
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < static_cast<int>(pixels / 4); i += kThreads) {
+    codes[i] = kOwnCodes;
   }
 }
 
@@ -325,6 +350,7 @@ __device__ void write_labels(const Iteration<Sum>& it, const CellTile& tile, con
   const CellTiles& tiles = it.image.tiles;
   const auto* const codes = reinterpret_cast<const std::uint8_t*>(shared.codes);
   const int pixels = 4 * tiles.fours(1);
+#pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x); i < tile.cells * pixels; i += kThreads) {
     const int cell = tiles.strip == 1 ? 0 : i / pixels;
     const CellBox box = shared.boxes[cell];
@@ -344,21 +370,23 @@ __device__ __forceinline__ int plus_product(int sum, int a, int b) {
                           static_cast<unsigned>(a) * static_cast<unsigned>(b));
 }
 
-template <class Sum>
+template <bool kIsFirst, class Sum>
 __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) {
   const CellTiles& tiles = it.image.tiles;
   const Shared shared(tiles.strip);
   const CellTile tile = tiles.tile(blockIdx.x);
   const int first_cell = tile.row * tiles.grid.x.cells + tile.column;
   const int thread = static_cast<int>(threadIdx.x);
-  if (it.number == 0) fill_codes(it, tile);
+  if constexpr (kIsFirst) fill_codes(it, tile);
   if (it.is_last) {
     const int fours = tile.cells * tiles.fours(1);
+#pragma unroll 1
     for (int i = thread; i < fours; i += kThreads) shared.codes[i] = kOwnCodes;
   }
-  prepare(it, tile, shared);
+  prepare<kIsFirst>(it, tile, shared);
   __syncthreads();
 
+#pragma unroll 1
   for (int i = thread; i < tile.cells * it.fours; i += kThreads) {
     const int cell = tiles.strip == 1 ? 0 : i / it.fours;
     const int four = i - cell * it.fours;
@@ -443,10 +471,13 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
   }
   __syncthreads();
 
+#pragma unroll 1
   for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
     const std::int64_t at = static_cast<std::int64_t>(first_cell) * kCellSums + i;
     Sum sum = shared.sums[i];
-    if (!kSumsAreShared<Sum> && tile.piece == 0) sum += static_cast<Sum>(sum_of(it, tile, i));
+    if (!kSumsAreShared<Sum> && tile.piece == 0) {
+      sum += static_cast<Sum>(last_sum<kIsFirst>(it, tile, i));
+    }
     if (tiles.pieces == 1) {
       it.next_sums[at] = sum;
     } else if (sum != 0) {
@@ -474,10 +505,8 @@ __global__ void __launch_bounds__(kThreads)
   long long totals[kFields];
 #pragma unroll
   for (int field = 0; field < kFields; ++field) {
-    totals[field] = start_sum(grid, cell_colors, unit, row, column, field);
+    totals[field] = start_total(image.tiles, cell_colors, unit, row, column, field);
   }
-  totals[kY] += totals[kCount] * grid.y.begin(row) * unit;
-  totals[kX] += totals[kCount] * grid.x.begin(column) * unit;
   IntegerCenter center = center_of(totals, unit);
 
   const auto difference = [&](std::int64_t p, std::int64_t q) {
@@ -610,8 +639,8 @@ void IntegerClustering::enqueue(const Call& call, const ClusterLabels& labels) c
       it.fours = n > 0 ? tiles.fours(it.num_turns) : 0;
       it.is_last = i + 1 >= n;
       it.labels = labels;
-      call.launch(iteration_kernel<Sum>, tiles.num_blocks(), kThreads,
-                  Shared::bytes(tiles, it.is_last), it);
+      call.launch(i == 0 ? iteration_kernel<true, Sum> : iteration_kernel<false, Sum>,
+                  tiles.num_blocks(), kThreads, Shared::bytes(tiles, it.is_last), it);
     }
   });
 }
