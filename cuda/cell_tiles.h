@@ -10,28 +10,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "divide.h"
 #include "grid.h"
 
 namespace superpix::cuda {
-
-/// Where the cells along an axis begin, without a division: as Axis::begin().
-struct CellEdges {
-  int length;
-  int cells;
-  unsigned long long reciprocal;  // of `cells`, times 2^64, rounded down
-
-  explicit CellEdges(const Axis& axis)
-      : length(axis.length),
-        cells(axis.cells),
-        reciprocal(~0ULL / static_cast<unsigned long long>(axis.cells)) {}
-
-  __device__ __forceinline__ int begin(int cell) const {
-    const auto divisor = static_cast<unsigned long long>(cells);
-    const unsigned long long product = static_cast<unsigned long long>(cell) * length + divisor - 1;
-    const unsigned long long quotient = __umul64hi(product, reciprocal);  // or one too little
-    return static_cast<int>(quotient + (product - quotient * divisor >= divisor ? 1 : 0));
-  }
-};
 
 /// What one block has.
 struct CellTile {

@@ -140,7 +140,7 @@ __global__ void stretch_kernel(StretchParams params, Stretch* __restrict__ stret
 __global__ void __launch_bounds__(kThreads)
     feature_kernel(AnyImage image, FloatVolume volume, bool convert_to_lab) {
   const VolumeGrid& grid = volume.grid;
-  const std::int64_t n = grid.num_pixels();
+  const std::int64_t n = volume.num_pixels;
   const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (p >= n) return;
   const Stretch s = *volume.stretch;
@@ -173,7 +173,7 @@ FloatVolumeMaker::FloatVolumeMaker(Call& call, const ArrayView& image, const Vol
     : image_(image),
       params_(params),
       blur_(call, {grid.z.length, grid.y.length, grid.x.length}, params.sigma, image.shape[3]),
-      volume_{grid, static_cast<int>(image.shape[3]),
+      volume_{grid, grid.num_pixels(), static_cast<int>(image.shape[3]),
               call.take<float>(image.shape[3] * grid.num_pixels()), nullptr},
       stretch_(call.take<Stretch>(1)),
       extremes_(call.take<unsigned long long>(kExtremes)) {

@@ -210,7 +210,7 @@ struct Shared {
   IntegerCenter* centers;  // [3][strip + 2]
   int* sums;               // [strip][9][kFields]: see kSumsAreShared
   int* changed;            // [strip]
-  unsigned* reciprocals;   // [strip], of widths
+  Divisor* widths;         // [strip]
   // In the last iteration only:
   int* values;      // [strip][9], what stands for the candidates
   unsigned* codes;  // [strip][fours]
@@ -221,7 +221,7 @@ struct Shared {
     const std::size_t of_last =
         is_last ? kCandidates * sizeof(int) + static_cast<std::size_t>(tiles.fours(1)) * 4 : 0;
     return strip * (kCandidates * sizeof(Candidate) + sizeof(CellBox) +
-                    (kCellSums + 2) * sizeof(int) + of_last) +
+                    (kCellSums + 1) * sizeof(int) + sizeof(Divisor) + of_last) +
            clusters * (kFields * sizeof(long long) + sizeof(IntegerCenter));
   }
   __device__ explicit Shared(int strip) {
@@ -232,8 +232,8 @@ struct Shared {
     centers = reinterpret_cast<IntegerCenter*>(totals + clusters * kFields);
     sums = reinterpret_cast<int*>(centers + clusters);
     changed = sums + strip * kCellSums;
-    reciprocals = reinterpret_cast<unsigned*>(changed + strip);
-    values = reinterpret_cast<int*>(reciprocals + strip);
+    widths = reinterpret_cast<Divisor*>(changed + strip);
+    values = reinterpret_cast<int*>(widths + strip);
     codes = reinterpret_cast<unsigned*>(values + strip * kCandidates);
   }
 };
@@ -242,19 +242,14 @@ struct Shared {
 template <class Sum>
 inline constexpr bool kSumsAreShared = sizeof(Sum) == sizeof(int);
 
+/// A pixel of a cell.
 struct Place {
   int y, x;
 };
 
-/// A pixel of a cell, by multiplication with the reciprocal of its width, which is at most one too
-/// little.
-__device__ __forceinline__ Place place_of(unsigned pixel, int width, unsigned reciprocal) {
-  unsigned y = __umulhi(pixel, reciprocal);
-  unsigned x = pixel - y * static_cast<unsigned>(width);
-  if (x >= static_cast<unsigned>(width)) {
-    ++y;
-    x -= static_cast<unsigned>(width);
-  }
+__device__ __forceinline__ Place place_of(unsigned pixel, const Divisor& width) {
+  unsigned x = 0;
+  const unsigned y = width.divide(pixel, &x);
   return {static_cast<int>(y), static_cast<int>(x)};
 }
 
@@ -292,7 +287,7 @@ __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Sh
     const CellBox box = cell_box(tiles, tile.row, tile.column + thread);
     shared.boxes[thread] = box;
     shared.changed[thread] = 0;
-    shared.reciprocals[thread] = ~0U / static_cast<unsigned>(box.width);
+    shared.widths[thread] = Divisor(box.width);
   }
   __syncthreads();
 #pragma unroll 1
@@ -356,7 +351,7 @@ __device__ void write_labels(const Iteration<Sum>& it, const CellTile& tile, con
     const CellBox box = shared.boxes[cell];
     const unsigned pixel = tile.begin + static_cast<unsigned>(i - cell * pixels);
     if (pixel >= box.size()) continue;
-    const Place place = place_of(pixel, box.width, shared.reciprocals[cell]);
+    const Place place = place_of(pixel, shared.widths[cell]);
     const int slot = kLowBits - codes[i];
     it.labels.write(
         static_cast<std::int64_t>(box.y + place.y) * tiles.grid.x.length + box.x + place.x,
@@ -403,7 +398,7 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
     auto* const codes = reinterpret_cast<unsigned*>(it.codes + at);
     const unsigned old_codes = *codes;
 
-    const Place place = place_of(pixel, box.width, shared.reciprocals[cell]);
+    const Place place = place_of(pixel, shared.widths[cell]);
     bool wraps[4];  // whether a pixel is the first of a row
     int column = place.x;
 #pragma unroll
