@@ -5,7 +5,8 @@
 // gathers the clusters in and around the tile from the sums of the last iteration, nine cells each;
 // makes candidates of them, in shared memory; assigns its pixels; and writes the cells' new sums.
 // As on the CPU, these follow from the old ones by what goes from one candidate to another, which
-// is little: only a pixel that changes sides costs atomic additions, in shared memory. The last
+// is little: only pixels that change sides cost atomic additions, in shared memory, and none for
+// the cell's own cluster, with which most pixels are, and which gets what the others lose. The last
 // iteration writes the labels, too.
 //
 // Neighbours read the sums that a block replaces, so there are two of them that take turns. Where
@@ -208,7 +209,8 @@ struct Shared {
   CellBox* boxes;          // [strip]
   long long* totals;       // [3][strip + 2][kFields], of the clusters in and around the tile
   IntegerCenter* centers;  // [3][strip + 2]
-  int* sums;               // [strip][9][kFields]: see kSumsAreShared
+  int* sums;               // [strip][9][kFields], the old ones: see kSumsAreShared
+  int* moved;              // [strip][9][kFields], what is added to these, own clusters left out
   int* changed;            // [strip]
   Divisor* widths;         // [strip]
   // In the last iteration only:
@@ -221,7 +223,7 @@ struct Shared {
     const std::size_t of_last =
         is_last ? kCandidates * sizeof(int) + static_cast<std::size_t>(tiles.fours(1)) * 4 : 0;
     return strip * (kCandidates * sizeof(Candidate) + sizeof(CellBox) +
-                    (kCellSums + 1) * sizeof(int) + sizeof(Divisor) + of_last) +
+                    (2 * kCellSums + 1) * sizeof(int) + sizeof(Divisor) + of_last) +
            clusters * (kFields * sizeof(long long) + sizeof(IntegerCenter));
   }
   __device__ explicit Shared(int strip) {
@@ -231,14 +233,15 @@ struct Shared {
     totals = reinterpret_cast<long long*>(boxes + strip);
     centers = reinterpret_cast<IntegerCenter*>(totals + clusters * kFields);
     sums = reinterpret_cast<int*>(centers + clusters);
-    changed = sums + strip * kCellSums;
+    moved = sums + strip * kCellSums;
+    changed = moved + strip * kCellSums;
     widths = reinterpret_cast<Divisor*>(changed + strip);
     values = reinterpret_cast<int*>(widths + strip);
     codes = reinterpret_cast<unsigned*>(values + strip * kCandidates);
   }
 };
 
-/// Whether the sums of a cell fit shared memory; else only what is added to them in a block does.
+/// Whether sums fit shared memory, where the first piece of a cell keeps them in the meantime.
 template <class Sum>
 inline constexpr bool kSumsAreShared = sizeof(Sum) == sizeof(int);
 
@@ -280,8 +283,10 @@ __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Sh
   }
 #pragma unroll 1
   for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
-    const bool goes_on = kSumsAreShared<Sum> && tile.piece == 0;
-    shared.sums[i] = goes_on ? static_cast<int>(last_sum<kIsFirst>(it, tile, i)) : 0;
+    shared.moved[i] = 0;
+    if (kSumsAreShared<Sum> && tile.piece == 0) {
+      shared.sums[i] = static_cast<int>(last_sum<kIsFirst>(it, tile, i));
+    }
   }
   if (thread < tile.cells) {
     const CellBox box = cell_box(tiles, tile.row, tile.column + thread);
@@ -365,13 +370,46 @@ __device__ __forceinline__ int plus_product(int sum, int a, int b) {
                           static_cast<unsigned>(a) * static_cast<unsigned>(b));
 }
 
+/// Four neighbouring pixels of a cell.
+struct Four {
+  int cell;  // of the tile
+  unsigned pixel;
+  Pack<std::int32_t, 4> la;
+  Pack<std::int16_t, 4> b;
+  unsigned codes;  // of their clusters
+};
+
+/// Number i of those of a tile that have their turn.
 template <bool kIsFirst, class Sum>
-__global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) {
+__device__ __forceinline__ Four load_four(const Iteration<Sum>& it, const CellTile& tile,
+                                          std::int64_t first, int i) {
+  const CellTiles& tiles = it.image.tiles;
+  constexpr int kFoursOfGroup = CellTiles::kGroup / 4;
+  Four four{};
+  if (i >= tile.cells * it.fours) return four;
+  four.cell = tiles.strip == 1 ? 0 : i / it.fours;
+  i -= four.cell * it.fours;
+  const int group = i / kFoursOfGroup * it.num_turns + it.turn;
+  four.pixel =
+      tile.begin + static_cast<unsigned>(CellTiles::kGroup * group + i % kFoursOfGroup * 4);
+  if (four.pixel >= tiles.capacity) return four;
+  const std::int64_t at = first + four.cell * tiles.capacity + four.pixel;
+  four.la = load_pack<4>(it.image.la + at);
+  four.b = load_pack<4>(it.image.b + at);
+  four.codes = kIsFirst ? kOwnCodes : *reinterpret_cast<const unsigned*>(it.codes + at);
+  return four;
+}
+
+template <bool kIsFirst, class Sum>
+__global__ void __launch_bounds__(kThreads, 8) iteration_kernel(Iteration<Sum> it) {
   const CellTiles& tiles = it.image.tiles;
   const Shared shared(tiles.strip);
   const CellTile tile = tiles.tile(blockIdx.x);
   const int first_cell = tile.row * tiles.grid.x.cells + tile.column;
+  const std::int64_t first = it.image.first(first_cell);
   const int thread = static_cast<int>(threadIdx.x);
+  // What comes from memory is on its way while the candidates are made.
+  Four next = load_four<kIsFirst>(it, tile, first, thread);
   if constexpr (kIsFirst) fill_codes(it, tile);
   if (it.is_last) {
     const int fours = tile.cells * tiles.fours(1);
@@ -383,22 +421,12 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
 
 #pragma unroll 1
   for (int i = thread; i < tile.cells * it.fours; i += kThreads) {
-    const int cell = tiles.strip == 1 ? 0 : i / it.fours;
-    const int four = i - cell * it.fours;
-    constexpr int kFoursOfGroup = CellTiles::kGroup / 4;
-    const int group = four / kFoursOfGroup * it.num_turns + it.turn;
-    const unsigned pixel =
-        tile.begin + static_cast<unsigned>(CellTiles::kGroup * group + 4 * (four % kFoursOfGroup));
-    const CellBox box = shared.boxes[cell];
+    const Four four = next;
+    next = load_four<kIsFirst>(it, tile, first, i + kThreads);
+    const CellBox box = shared.boxes[four.cell];
     const unsigned size = box.size();
-    if (pixel >= size) continue;
-    const std::int64_t at = it.image.first(first_cell + cell) + pixel;
-    const auto la = load_pack<4>(it.image.la + at);
-    const auto b = load_pack<4>(it.image.b + at);
-    auto* const codes = reinterpret_cast<unsigned*>(it.codes + at);
-    const unsigned old_codes = *codes;
-
-    const Place place = place_of(pixel, shared.widths[cell]);
+    if (four.pixel >= size) continue;
+    const Place place = place_of(four.pixel, shared.widths[four.cell]);
     bool wraps[4];  // whether a pixel is the first of a row
     int column = place.x;
 #pragma unroll
@@ -411,13 +439,13 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
     int best[4];
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
-      lightness[k] = static_cast<std::int16_t>(la.element[k]);
-      a[k] = la.element[k] >> 16;
+      lightness[k] = static_cast<std::int16_t>(four.la.element[k]);
+      a[k] = four.la.element[k] >> 16;
       best[k] = INT_MIN;
     }
 #pragma unroll
     for (int slot = 0; slot < kCandidates; ++slot) {
-      const Candidate c = shared.candidates[cell * kCandidates + slot];
+      const Candidate c = shared.candidates[four.cell * kCandidates + slot];
       int spatial = plus_product(plus_product(c.bias, c.right, place.x), c.down, place.y);
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
@@ -427,40 +455,58 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
         }
         const int score =
             plus_product(plus_product(plus_product(spatial, c.lightness, lightness[k]), c.a, a[k]),
-                         c.b, b.element[k]);
+                         c.b, four.b.element[k]);
         best[k] = max(best[k], score);
       }
     }
-    unsigned new_codes = 0;
+    unsigned codes = 0;
 #pragma unroll
-    for (int k = 0; k < 4; ++k) new_codes |= (best[k] & kLowBits) << 8 * k;
-    const unsigned exist = size - pixel >= 4 ? ~0U : (1U << 8 * (size - pixel)) - 1;
-    const unsigned differ = (new_codes ^ old_codes) & exist;
-    if (it.is_last) shared.codes[i] = new_codes;
+    for (int k = 0; k < 4; ++k) codes |= (best[k] & kLowBits) << 8 * k;
+    if (it.is_last) shared.codes[i] = codes;
+    const unsigned exist = size - four.pixel >= 4 ? ~0U : (1U << 8 * (size - four.pixel)) - 1;
+    unsigned differ = (codes ^ four.codes) & exist;
     if (differ == 0) continue;
-    *codes = new_codes;
-    shared.changed[cell] = 1;
-    int row = place.y;
-    column = place.x;
+    *reinterpret_cast<unsigned*>(it.codes + first + four.cell * tiles.capacity + four.pixel) =
+        codes;
+    shared.changed[four.cell] = 1;
+    // Pixels that go from the same candidate to the same other one go together.
+    while (differ != 0) {
+      const int byte = (__ffs(static_cast<int>(differ)) - 1) / 8 * 8;
+      const unsigned from = four.codes >> byte & kLowBits;
+      const unsigned to = codes >> byte & kLowBits;
+      int sums[kFields] = {};
+      int y = place.y * it.unit;
+      int x = place.x * it.unit;
 #pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      if (k > 0) {
-        ++column;
-        if (wraps[k]) {
-          column = 0;
-          ++row;
+      for (int k = 0; k < 4; ++k) {
+        if (k > 0) {
+          x = wraps[k] ? 0 : x + it.unit;
+          y = wraps[k] ? y + it.unit : y;
+        }
+        const bool goes = (differ >> 8 * k & 255U) != 0 &&
+                          (four.codes >> 8 * k & kLowBits) == from &&
+                          (codes >> 8 * k & kLowBits) == to;
+        if (!goes) continue;
+        differ &= ~(255U << 8 * k);
+        sums[kLightness] += lightness[k];
+        sums[kA] += a[k];
+        sums[kB] += four.b.element[k];
+        sums[kY] += y;
+        sums[kX] += x;
+        sums[kCount] += 1;
+      }
+      int* const moved = shared.moved + four.cell * kCellSums;
+      if (from != kLowBits - kOwnSlot) {
+#pragma unroll
+        for (int field = 0; field < kFields; ++field) {
+          atomicSub(moved + (kLowBits - from) * kFields + field, sums[field]);
         }
       }
-      if ((differ >> 8 * k & 255U) == 0) continue;
-      const int values[kFields] = {lightness[k],     a[k], b.element[k], row * it.unit,
-                                   column * it.unit, 1};
-      int* const sums = shared.sums + cell * kCellSums;
-      int* const from = sums + (kLowBits - (old_codes >> 8 * k & 15U)) * kFields;
-      int* const to = sums + (kLowBits - (new_codes >> 8 * k & 15U)) * kFields;
+      if (to != kLowBits - kOwnSlot) {
 #pragma unroll
-      for (int field = 0; field < kFields; ++field) {
-        atomicSub(from + field, values[field]);
-        atomicAdd(to + field, values[field]);
+        for (int field = 0; field < kFields; ++field) {
+          atomicAdd(moved + (kLowBits - to) * kFields + field, sums[field]);
+        }
       }
     }
   }
@@ -469,9 +515,17 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
 #pragma unroll 1
   for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
     const std::int64_t at = static_cast<std::int64_t>(first_cell) * kCellSums + i;
-    Sum sum = shared.sums[i];
-    if (!kSumsAreShared<Sum> && tile.piece == 0) {
-      sum += static_cast<Sum>(last_sum<kIsFirst>(it, tile, i));
+    Sum sum = shared.moved[i];
+    if (i / kFields % kCandidates == kOwnSlot) {
+      const int* const moved = shared.moved + i / kCellSums * kCellSums + i % kFields;
+#pragma unroll
+      for (int slot = 0; slot < kCandidates; ++slot) {
+        if (slot != kOwnSlot) sum -= moved[slot * kFields];
+      }
+    }
+    if (tile.piece == 0) {
+      sum += kSumsAreShared<Sum> ? static_cast<Sum>(shared.sums[i])
+                                 : static_cast<Sum>(last_sum<kIsFirst>(it, tile, i));
     }
     if (tiles.pieces == 1) {
       it.next_sums[at] = sum;
