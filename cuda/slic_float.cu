@@ -149,33 +149,59 @@ __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
 // --- the assignment
 // -------------------------------------------------------------------------------
 
-/// Sums of what a block moves from one candidate to another, in shared memory: as two numbers of 32
-/// bits each, as which all values of a block fit. Where they are too many, there are none, and what
-/// is moved goes to the sums of the cell at once.
+/// What a block adds to the sums of its cell, in shared memory: as two numbers of 32 bits each, as
+/// which all values of a block fit. The cell's own cluster gets what the others lose, and is left
+/// out. Where the numbers are too many, there are none, and what is moved goes to the sums at once.
 struct Moved {
   static constexpr int kMost = 6144;  // numbers
 
   int* numbers;  // [slots][fields + 1][2], or nullptr
   long long* sums;
+  int width;  // fields + 1
+  int own;    // slot
 
   static __host__ __device__ int size(int num_slots, int fields) {
     const std::int64_t n = static_cast<std::int64_t>(num_slots) * (fields + 1) * 2;
     return n <= kMost ? static_cast<int>(n) : 0;
   }
-  /// i: a slot times fields + 1, plus a field.
-  __device__ __forceinline__ void move(std::int64_t from, std::int64_t to, int value) const {
+  __device__ __forceinline__ void move(int from, int to, int field, int value) const {
     if (numbers != nullptr) {
-      const int low = value & 0xffff;
-      const int high = value >> 16;
-      atomicSub(numbers + 2 * from, low);
-      atomicAdd(numbers + 2 * to, low);
-      if (high == 0) return;
-      atomicSub(numbers + 2 * from + 1, high);
-      atomicAdd(numbers + 2 * to + 1, high);
+      add<-1>(from, field, value);
+      add<1>(to, field, value);
     } else {
-      add_to(sums + from, -static_cast<long long>(value));
-      add_to(sums + to, value);
+      add_to(sums + static_cast<std::int64_t>(from) * width + field,
+             -static_cast<long long>(value));
+      add_to(sums + static_cast<std::int64_t>(to) * width + field, value);
     }
+  }
+  /// Adds the numbers to the sums, once all threads have moved.
+  __device__ void flush(int num_slots) const {
+    if (numbers == nullptr) return;
+    for (int i = static_cast<int>(threadIdx.x); i < num_slots * width;
+         i += static_cast<int>(blockDim.x)) {
+      long long sum = value_at(i);
+      if (i / width == own) {
+        sum = 0;
+        for (int slot = 0; slot < num_slots; ++slot) {
+          if (slot != own) sum -= value_at(slot * width + i % width);
+        }
+      }
+      if (sum != 0) add_to(sums + i, sum);
+    }
+  }
+
+ private:
+  template <int kSign>
+  __device__ __forceinline__ void add(int slot, int field, int value) const {
+    if (slot == own) return;
+    int* const to = numbers + 2 * (slot * width + field);
+    const int low = value & 0xffff;
+    const int high = value >> 16;
+    atomicAdd(to, kSign * low);
+    if (high != 0) atomicAdd(to + 1, kSign * high);
+  }
+  __device__ long long value_at(int i) const {
+    return numbers[2 * i] + 65536LL * numbers[2 * i + 1];
   }
 };
 
@@ -213,7 +239,7 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
       static_cast<unsigned>(piece) * static_cast<unsigned>(clusters.pieces.pixels);
   const int num_moved = Moved::size(kSlots, fields);
   const Moved moved{num_moved > 0 ? reinterpret_cast<int*>(&table + 1) : nullptr,
-                    clusters.sums(cell.index, 0)};
+                    clusters.sums(cell.index, 0), fields + 1, kOwn};
 
   for (int i = thread; i < num_moved; i += threads) moved.numbers[i] = 0;
   if (thread < kSlots) {
@@ -316,26 +342,21 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
       const int old = stored ^ kOwn;
       if (nearest == old) continue;
       stored = static_cast<std::uint8_t>(nearest ^ kOwn);
-      const std::int64_t from = static_cast<std::int64_t>(old) * (fields + 1);
-      const std::int64_t to = static_cast<std::int64_t>(nearest) * (fields + 1);
       const double steps = volume.stretch->fixed_point;
 #pragma unroll 1
       for (int c = 0; c < channels; ++c) {
-        moved.move(from + c, to + c, FloatVolume::fixed(volume.plane(c)[place.at], steps));
+        moved.move(old, nearest, c, FloatVolume::fixed(volume.plane(c)[place.at], steps));
       }
 #pragma unroll
       for (int dim = 0; dim < kDims; ++dim) {
-        moved.move(from + channels + dim, to + channels + dim, coordinate(place, dim));
+        moved.move(old, nearest, channels + dim, coordinate(place, dim));
       }
-      moved.move(from + fields, to + fields, 1);
+      moved.move(old, nearest, fields, 1);
     }
   }
   __syncthreads();
 
-  for (int i = thread; i < num_moved / 2; i += threads) {
-    const long long sum = moved.numbers[2 * i] + 65536LL * moved.numbers[2 * i + 1];
-    if (sum != 0) add_to(moved.sums + i, sum);
-  }
+  moved.flush(kSlots);
   if constexpr (kSlico) {
     if (thread < kSlots && table.cells[thread] >= 0) {
       atomicMax(clusters.memory.seen_colors + table.cells[thread], table.seen[thread]);
