@@ -8,10 +8,82 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "element.h"
 
 namespace superpix::cuda {
+
+/// Calls f with the C++ type of `dtype`, as a std::type_identity.
+template <class F>
+__device__ __forceinline__ void with_type(DType dtype, F f) {
+  switch (dtype) {
+    case DType::kBool:
+      return f(std::type_identity<bool>{});
+    case DType::kInt8:
+      return f(std::type_identity<std::int8_t>{});
+    case DType::kUInt8:
+      return f(std::type_identity<std::uint8_t>{});
+    case DType::kInt16:
+      return f(std::type_identity<std::int16_t>{});
+    case DType::kUInt16:
+      return f(std::type_identity<std::uint16_t>{});
+    case DType::kInt32:
+      return f(std::type_identity<std::int32_t>{});
+    case DType::kUInt32:
+      return f(std::type_identity<std::uint32_t>{});
+    case DType::kInt64:
+      return f(std::type_identity<std::int64_t>{});
+    case DType::kUInt64:
+      return f(std::type_identity<std::uint64_t>{});
+    case DType::kFloat16:
+      return f(std::type_identity<Half>{});
+    case DType::kBFloat16:
+      return f(std::type_identity<BFloat16>{});
+    case DType::kFloat32:
+      return f(std::type_identity<float>{});
+    default:
+      return f(std::type_identity<double>{});
+  }
+}
+
+template <class T>
+__device__ __forceinline__ double as_double(T value) {
+  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
+    return static_cast<double>(widen(value));
+  } else {
+    return static_cast<double>(value);
+  }
+}
+
+/// Reads an element that lies at a multiple of its size.
+template <class T>
+struct AlignedReader {
+  __device__ __forceinline__ double operator()(const char* p) const {
+    if constexpr (std::is_same_v<T, bool>) return *p != 0 ? 1.0 : 0.0;
+    return as_double(*reinterpret_cast<const T*>(p));
+  }
+};
+
+/// Reads an element that lies anywhere.
+struct AnyReader {
+  DType dtype;
+
+  __device__ double operator()(const char* p) const {
+    double result = 0.0;
+    with_type(dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      if constexpr (std::is_same_v<T, bool>) {
+        result = *p != 0 ? 1.0 : 0.0;
+      } else {
+        T value;
+        std::memcpy(&value, p, sizeof value);
+        result = as_double(value);
+      }
+    });
+    return result;
+  }
+};
 
 /// [D,H,W,C]; strides are in bytes.
 struct AnyImage {
@@ -40,45 +112,12 @@ struct AnyImage {
     return data + z * stride_z + y * stride_y + x * stride_x;
   }
 
-  /// The element at p as a double.
-  __device__ double load(const char* p) const {
-    switch (dtype) {
-      case DType::kBool:
-        return *p != 0 ? 1.0 : 0.0;
-      case DType::kInt8:
-        return read<std::int8_t>(p);
-      case DType::kUInt8:
-        return read<std::uint8_t>(p);
-      case DType::kInt16:
-        return read<std::int16_t>(p);
-      case DType::kUInt16:
-        return read<std::uint16_t>(p);
-      case DType::kInt32:
-        return read<std::int32_t>(p);
-      case DType::kUInt32:
-        return read<std::uint32_t>(p);
-      case DType::kInt64:
-        return static_cast<double>(read<std::int64_t>(p));
-      case DType::kUInt64:
-        return static_cast<double>(read<std::uint64_t>(p));
-      case DType::kFloat16:
-        return widen(read<Half>(p));
-      case DType::kBFloat16:
-        return widen(read<BFloat16>(p));
-      case DType::kFloat32:
-        return read<float>(p);
-      default:
-        return read<double>(p);
-    }
-  }
-
- private:
-  template <class T>
-  __device__ T read(const char* p) const {
-    if (is_aligned) return *reinterpret_cast<const T*>(p);
-    T value;
-    std::memcpy(&value, p, sizeof value);
-    return value;
+  /// Calls f with what reads the element at an address. Whoever asks for several elements does not
+  /// wait for one after the other.
+  template <class F>
+  __device__ __forceinline__ void with_reader(F f) const {
+    if (!is_aligned) return f(AnyReader{dtype});
+    with_type(dtype, [&](auto type) { f(AlignedReader<typename decltype(type)::type>{}); });
   }
 };
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "divide.h"
 #include "grid.h"
 
 namespace superpix::cuda {
@@ -29,18 +30,20 @@ struct CellTiles {
   static constexpr int kMostCells = 32;
 
   Grid grid;
-  std::int64_t capacity;  // pixels that a cell has room for: those of the largest, in fours
+  CellEdges edges_y, edges_x;
+  std::int64_t capacity;  // pixels that a cell has room for: those of the largest, and some
   int strip;              // cells of a block
   int strips;             // of a row of cells
   int pieces;             // of a cell; one where strips have more cells
   int piece_pixels;       // whole rounds of turns
 
-  explicit CellTiles(const Grid& cells) : grid(cells) {
+  explicit CellTiles(const Grid& cells) : grid(cells), edges_y(cells.y), edges_x(cells.x) {
     constexpr std::int64_t kStripPixels = 1024;
     constexpr std::int64_t kPieceRounds = 12;
     constexpr std::int64_t kRound = kMostTurns * kGroup;
     const std::int64_t most = static_cast<std::int64_t>(grid.y.longest()) * grid.x.longest();
-    capacity = (most + 3) / 4 * 4;
+    const std::int64_t multiple = most < 512 ? 4 : 64;  // large cells begin where sectors do
+    capacity = (most + multiple - 1) / multiple * multiple;
     strip = static_cast<int>(
         std::clamp<std::int64_t>(kStripPixels / capacity, 1, std::min(kMostCells, grid.x.cells)));
     strips = (grid.x.cells + strip - 1) / strip;
@@ -83,12 +86,12 @@ struct CellBox {
   __device__ unsigned size() const { return static_cast<unsigned>(height) * width; }
 };
 
-__device__ __forceinline__ CellBox cell_box(const Grid& grid, int row, int column) {
+__device__ __forceinline__ CellBox cell_box(const CellTiles& tiles, int row, int column) {
   CellBox box{};
-  box.y = grid.y.begin(row);
-  box.x = grid.x.begin(column);
-  box.height = grid.y.begin(row + 1) - box.y;
-  box.width = grid.x.begin(column + 1) - box.x;
+  box.y = tiles.edges_y.begin(row);
+  box.x = tiles.edges_x.begin(column);
+  box.height = tiles.edges_y.begin(row + 1) - box.y;
+  box.width = tiles.edges_x.begin(column + 1) - box.x;
   return box;
 }
 

@@ -94,13 +94,26 @@ __global__ void __launch_bounds__(kThreads)
   const std::int64_t width = blockIdx.x + 1 == gridDim.x ? rows.last_width : rows.width;
   double greatest = -INFINITY;
   double least_negated = greatest;
-  for (std::int64_t x = thread; x < width; x += kThreads) {
-    for (std::int64_t c = 0; c < rows.channels; ++c) {
-      const double value = image.load(row + x * image.stride_x + c * image.stride_c);
-      if (value > greatest) greatest = value;
-      if (-value > least_negated) least_negated = -value;
+  const auto include = [&](double value) {
+    if (value > greatest) greatest = value;
+    if (-value > least_negated) least_negated = -value;
+  };
+  image.with_reader([&](auto read) {
+    if (rows.channels == 1) {
+#pragma unroll 4
+      for (std::int64_t x = thread; x < width; x += kThreads) {
+        include(read(row + x * image.stride_x));
+      }
+    } else {
+#pragma unroll 1
+      for (std::int64_t x = thread; x < width; x += kThreads) {
+#pragma unroll 1
+        for (std::int64_t c = 0; c < rows.channels; ++c) {
+          include(read(row + x * image.stride_x + c * image.stride_c));
+        }
+      }
     }
-  }
+  });
   unsigned long long found[2] = {ordered(greatest), ordered(least_negated)};
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
@@ -140,7 +153,7 @@ __global__ void stretch_kernel(StretchParams params, Stretch* __restrict__ stret
 __global__ void __launch_bounds__(kThreads)
     feature_kernel(AnyImage image, FloatVolume volume, bool convert_to_lab) {
   const VolumeGrid& grid = volume.grid;
-  const std::int64_t n = grid.num_pixels();
+  const std::int64_t n = volume.num_pixels;
   const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (p >= n) return;
   const Stretch s = *volume.stretch;
@@ -148,22 +161,28 @@ __global__ void __launch_bounds__(kThreads)
   const unsigned z = row / static_cast<unsigned>(grid.y.length);
   const char* const from = image.pixel(z, row - z * static_cast<unsigned>(grid.y.length),
                                        p - static_cast<std::int64_t>(row) * grid.x.length);
-  const auto value_of_channel = [&](int c) {
-    const double shrunk = image.load(from + c * image.stride_c) * s.shrink;
-    return __fmul_rn(static_cast<float>(shrunk - s.low), s.scale);
-  };
-  if (convert_to_lab) {
-    const auto light = [&](int c) {
-      const float value = value_of_channel(c);
-      return linear_from_srgb(value < 0.0F ? 0.0F : (1.0F < value ? 1.0F : value));
+  float rgb[3] = {};
+  image.with_reader([&](auto read) {
+    const auto stretched = [&](int c) {
+      const double shrunk = read(from + c * image.stride_c) * s.shrink;
+      return __fmul_rn(static_cast<float>(shrunk - s.low), s.scale);
     };
-    const Lab lab = lab_from_linear(light(0), light(1), light(2));
-    volume.features[p] = __fmul_rn(lab.l, s.lightness_factor);
-    volume.features[n + p] = __fmul_rn(lab.a, s.chroma_factor);
-    volume.features[2 * n + p] = __fmul_rn(lab.b, s.chroma_factor);
-  } else {
-    for (int c = 0; c < volume.channels; ++c) volume.features[c * n + p] = value_of_channel(c);
+    if (convert_to_lab) {
+#pragma unroll
+      for (int c = 0; c < 3; ++c) rgb[c] = stretched(c);
+    } else {
+      for (int c = 0; c < volume.channels; ++c) volume.features[c * n + p] = stretched(c);
+    }
+  });
+  if (!convert_to_lab) return;
+#pragma unroll
+  for (float& value : rgb) {
+    value = linear_from_srgb(value < 0.0F ? 0.0F : (1.0F < value ? 1.0F : value));
   }
+  const Lab lab = lab_from_linear(rgb[0], rgb[1], rgb[2]);
+  volume.features[p] = __fmul_rn(lab.l, s.lightness_factor);
+  volume.features[n + p] = __fmul_rn(lab.a, s.chroma_factor);
+  volume.features[2 * n + p] = __fmul_rn(lab.b, s.chroma_factor);
 }
 
 }  // namespace
@@ -173,7 +192,7 @@ FloatVolumeMaker::FloatVolumeMaker(Call& call, const ArrayView& image, const Vol
     : image_(image),
       params_(params),
       blur_(call, {grid.z.length, grid.y.length, grid.x.length}, params.sigma, image.shape[3]),
-      volume_{grid, static_cast<int>(image.shape[3]),
+      volume_{grid, grid.num_pixels(), static_cast<int>(image.shape[3]),
               call.take<float>(image.shape[3] * grid.num_pixels()), nullptr},
       stretch_(call.take<Stretch>(1)),
       extremes_(call.take<unsigned long long>(kExtremes)) {

@@ -29,12 +29,13 @@ struct Stretch {
 
 struct FloatVolume {
   VolumeGrid grid;
+  std::int64_t num_pixels;
   int channels;
   float* features;  // [channels][D*H*W]
   const Stretch* stretch;
 
-  __device__ const float* plane(int channel) const {
-    return features + channel * grid.num_pixels();
+  __device__ __forceinline__ const float* plane(int channel) const {
+    return features + channel * num_pixels;
   }
   /// Feature `value` in the fixed point, of at most 29 bits.
   __device__ static int fixed(float value, double steps) {

@@ -158,7 +158,7 @@ __global__ void __launch_bounds__(kConvertThreads) convert_kernel(Conversion to)
   const CellTile tile = tiles.tile(blockIdx.x);
   const int thread = static_cast<int>(threadIdx.x);
   for (int i = thread; i < kBytes; i += kConvertThreads) linear[i] = to.linear[i];
-  if (thread < tile.cells) boxes[thread] = cell_box(tiles.grid, tile.row, tile.column + thread);
+  if (thread < tile.cells) boxes[thread] = cell_box(tiles, tile.row, tile.column + thread);
   if (thread < 3 * tile.cells) sums[thread] = 0;
   __syncthreads();
 

@@ -29,7 +29,7 @@ struct IntegerImage {
     const Grid& grid = tiles.grid;
     const int row = grid.y.cell_of(y);
     const int column = grid.x.cell_of(x);
-    const CellBox box = cell_box(grid, row, column);
+    const CellBox box = cell_box(tiles, row, column);
     return first(row * grid.x.cells + column) + static_cast<std::int64_t>(y - box.y) * box.width +
            (x - box.x);
   }

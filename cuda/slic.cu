@@ -135,7 +135,7 @@ void segment_integers(const ArrayView& image, const cpu::CellGrid& grid,
 void segment_floats(const ArrayView& image, const cpu::CellGrid& grid, const SlicParams& params,
                     std::int32_t* labels, const Context& context) {
   Call call(kOp, context);
-  const FloatVolumeMaker maker(call, image, VolumeGrid::of(grid), params);
+  const FloatVolumeMaker maker(call, image, VolumeGrid(grid), params);
   const FloatVolume& volume = maker.volume();
   const int num_turns = params.slic_zero ? 1 : cpu::num_turns(grid);
   const FloatClustering clustering(call, volume, cpu::step_of(grid), num_turns, params);

@@ -16,6 +16,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/turns.h"
+#include "divide.h"
 #include "shared.h"
 #include "vectors.h"
 
@@ -64,21 +65,36 @@ struct Clusters {
   }
 };
 
-/// A pixel of a cell.
-struct Place {
-  int x, y, z;      // from the corner
-  std::int64_t at;  // in raster order
+/// Where a cell is, and what its pixels are numbered by.
+struct Cell {
+  int index;
+  int plane, row, column;
+  VolumeBox box;
+  Divisor width, height;
+
+  __device__ Cell(const VolumeGrid& grid, int cell)
+      : index(cell),
+        plane(cell / (grid.y.cells * grid.x.cells)),
+        row(cell / grid.x.cells % grid.y.cells),
+        column(cell % grid.x.cells),
+        box(grid.box(plane, row, column)),
+        width(box.width),
+        height(box.height) {}
 };
 
-__device__ __forceinline__ Place place_of(const VolumeGrid& grid, const VolumeBox& box,
+/// A pixel of a cell.
+struct Place {
+  int x, y, z;  // from the corner
+  int at;       // in raster order
+};
+
+__device__ __forceinline__ Place place_of(const VolumeGrid& grid, const Cell& cell,
                                           unsigned pixel) {
-  const unsigned row = pixel / static_cast<unsigned>(box.width);
-  const unsigned z = grid.is_plane() ? 0 : row / static_cast<unsigned>(box.height);
-  Place place{};
-  place.x = static_cast<int>(pixel - row * static_cast<unsigned>(box.width));
-  place.y = static_cast<int>(row - z * static_cast<unsigned>(box.height));
-  place.z = static_cast<int>(z);
-  place.at = grid.pixel(box.z + place.z, box.y + place.y, box.x + place.x);
+  unsigned x = 0;
+  unsigned y = cell.width.divide(pixel, &x);
+  const unsigned z = grid.is_plane() ? 0 : cell.height.divide(y, &y);
+  Place place{static_cast<int>(x), static_cast<int>(y), static_cast<int>(z), 0};
+  place.at = grid.pixel(cell.box.z + place.z, cell.box.y + place.y, cell.box.x + place.x);
   return place;
 }
 
@@ -103,18 +119,17 @@ __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
   const int channels = clusters.volume.channels;
   const int thread = static_cast<int>(threadIdx.x);
   const int threads = static_cast<int>(blockDim.x);
-  const int cell = static_cast<int>(blockIdx.x) / clusters.pieces.count;
+  const Cell cell(grid, static_cast<int>(blockIdx.x) / clusters.pieces.count);
   const int piece = static_cast<int>(blockIdx.x) % clusters.pieces.count;
-  const VolumeBox box = grid.box(cell);
   const std::int64_t begin = static_cast<std::int64_t>(piece) * clusters.pieces.pixels;
-  const std::int64_t left = box.size() - begin;
+  const std::int64_t left = cell.box.size() - begin;
   const int count = static_cast<int>(left < clusters.pieces.pixels ? left : clusters.pieces.pixels);
   const double steps = clusters.volume.stretch->fixed_point;
-  long long* const sums = clusters.sums(cell, grid.own_slot());
+  long long* const sums = clusters.sums(cell.index, grid.own_slot());
   for (int field = 0; field < clusters.fields(); ++field) {
     long long sum = 0;
     for (int i = thread; i < count; i += threads) {
-      const Place place = place_of(grid, box, static_cast<unsigned>(begin + i));
+      const Place place = place_of(grid, cell, static_cast<unsigned>(begin + i));
       sum += field < channels ? FloatVolume::fixed(clusters.volume.plane(field)[place.at], steps)
                               : coordinate(place, field - channels);
     }
@@ -134,33 +149,59 @@ __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
 // --- the assignment
 // -------------------------------------------------------------------------------
 
-/// Sums of what a block moves from one candidate to another, in shared memory: as two numbers of 32
-/// bits each, as which all values of a block fit. Where they are too many, there are none, and what
-/// is moved goes to the sums of the cell at once.
+/// What a block adds to the sums of its cell, in shared memory: as two numbers of 32 bits each, as
+/// which all values of a block fit. The cell's own cluster gets what the others lose, and is left
+/// out. Where the numbers are too many, there are none, and what is moved goes to the sums at once.
 struct Moved {
   static constexpr int kMost = 6144;  // numbers
 
   int* numbers;  // [slots][fields + 1][2], or nullptr
   long long* sums;
+  int width;  // fields + 1
+  int own;    // slot
 
   static __host__ __device__ int size(int num_slots, int fields) {
     const std::int64_t n = static_cast<std::int64_t>(num_slots) * (fields + 1) * 2;
     return n <= kMost ? static_cast<int>(n) : 0;
   }
-  /// i: a slot times fields + 1, plus a field.
-  __device__ __forceinline__ void move(std::int64_t from, std::int64_t to, int value) const {
+  __device__ __forceinline__ void move(int from, int to, int field, int value) const {
     if (numbers != nullptr) {
-      const int low = value & 0xffff;
-      const int high = value >> 16;
-      atomicSub(numbers + 2 * from, low);
-      atomicAdd(numbers + 2 * to, low);
-      if (high == 0) return;
-      atomicSub(numbers + 2 * from + 1, high);
-      atomicAdd(numbers + 2 * to + 1, high);
+      add<-1>(from, field, value);
+      add<1>(to, field, value);
     } else {
-      add_to(sums + from, -static_cast<long long>(value));
-      add_to(sums + to, value);
+      add_to(sums + static_cast<std::int64_t>(from) * width + field,
+             -static_cast<long long>(value));
+      add_to(sums + static_cast<std::int64_t>(to) * width + field, value);
     }
+  }
+  /// Adds the numbers to the sums, once all threads have moved.
+  __device__ void flush(int num_slots) const {
+    if (numbers == nullptr) return;
+    for (int i = static_cast<int>(threadIdx.x); i < num_slots * width;
+         i += static_cast<int>(blockDim.x)) {
+      long long sum = value_at(i);
+      if (i / width == own) {
+        sum = 0;
+        for (int slot = 0; slot < num_slots; ++slot) {
+          if (slot != own) sum -= value_at(slot * width + i % width);
+        }
+      }
+      if (sum != 0) add_to(sums + i, sum);
+    }
+  }
+
+ private:
+  template <int kSign>
+  __device__ __forceinline__ void add(int slot, int field, int value) const {
+    if (slot == own) return;
+    int* const to = numbers + 2 * (slot * width + field);
+    const int low = value & 0xffff;
+    const int high = value >> 16;
+    atomicAdd(to, kSign * low);
+    if (high != 0) atomicAdd(to + 1, kSign * high);
+  }
+  __device__ long long value_at(int i) const {
+    return numbers[2 * i] + 65536LL * numbers[2 * i + 1];
   }
 };
 
@@ -191,25 +232,24 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
   const int fields = channels + kDims;
   const int thread = static_cast<int>(threadIdx.x);
   const int threads = static_cast<int>(blockDim.x);
-  const int cell = static_cast<int>(blockIdx.x) / clusters.pieces.count;
+  const Cell cell(grid, static_cast<int>(blockIdx.x) / clusters.pieces.count);
   const int piece = static_cast<int>(blockIdx.x) % clusters.pieces.count;
-  const VolumeBox box = grid.box(cell);
-  const auto size = static_cast<unsigned>(box.size());
+  const auto size = static_cast<unsigned>(cell.box.size());
   const unsigned begin =
       static_cast<unsigned>(piece) * static_cast<unsigned>(clusters.pieces.pixels);
   const int num_moved = Moved::size(kSlots, fields);
   const Moved moved{num_moved > 0 ? reinterpret_cast<int*>(&table + 1) : nullptr,
-                    clusters.sums(cell, 0)};
+                    clusters.sums(cell.index, 0), fields + 1, kOwn};
 
   for (int i = thread; i < num_moved; i += threads) moved.numbers[i] = 0;
   if (thread < kSlots) {
-    const int neighbor = grid.neighbor(cell, thread);
+    const int neighbor = grid.neighbor(cell.plane, cell.row, cell.column, thread);
     table.cells[thread] = neighbor;
     const double* const center = neighbor >= 0 ? clusters.center(neighbor) : nullptr;
 #pragma unroll
     for (int dim = 0; dim < kDims; ++dim) {
       table.positions[dim][thread] =
-          center != nullptr ? static_cast<float>(center[channels + dim] - corner(box, dim)) *
+          center != nullptr ? static_cast<float>(center[channels + dim] - corner(cell.box, dim)) *
                                   clusters.weights[dim]
                             : INFINITY;
     }
@@ -230,7 +270,7 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
       const unsigned group = i / kGroup * turn.of + turn.number;
       const unsigned pixel = begin + group * kGroup + i % kGroup;
       exists[k] = i < static_cast<unsigned>(turn.pixels) && pixel < size;
-      places[k] = place_of(grid, box, exists[k] ? pixel : 0);
+      places[k] = place_of(grid, cell, exists[k] ? pixel : 0);
 #pragma unroll
       for (int slot = 0; slot < kSlots; ++slot) distance[k][slot] = 0.0F;
     }
@@ -302,25 +342,21 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
       const int old = stored ^ kOwn;
       if (nearest == old) continue;
       stored = static_cast<std::uint8_t>(nearest ^ kOwn);
-      const std::int64_t from = static_cast<std::int64_t>(old) * (fields + 1);
-      const std::int64_t to = static_cast<std::int64_t>(nearest) * (fields + 1);
       const double steps = volume.stretch->fixed_point;
+#pragma unroll 1
       for (int c = 0; c < channels; ++c) {
-        moved.move(from + c, to + c, FloatVolume::fixed(volume.plane(c)[place.at], steps));
+        moved.move(old, nearest, c, FloatVolume::fixed(volume.plane(c)[place.at], steps));
       }
 #pragma unroll
       for (int dim = 0; dim < kDims; ++dim) {
-        moved.move(from + channels + dim, to + channels + dim, coordinate(place, dim));
+        moved.move(old, nearest, channels + dim, coordinate(place, dim));
       }
-      moved.move(from + fields, to + fields, 1);
+      moved.move(old, nearest, fields, 1);
     }
   }
   __syncthreads();
 
-  for (int i = thread; i < num_moved / 2; i += threads) {
-    const long long sum = moved.numbers[2 * i] + 65536LL * moved.numbers[2 * i + 1];
-    if (sum != 0) add_to(moved.sums + i, sum);
-  }
+  moved.flush(kSlots);
   if constexpr (kSlico) {
     if (thread < kSlots && table.cells[thread] >= 0) {
       atomicMax(clusters.memory.seen_colors + table.cells[thread], table.seen[thread]);
@@ -336,16 +372,32 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
 __device__ long long gather(const Clusters& clusters, int cell, int field) {
   const VolumeGrid& grid = clusters.volume.grid;
   const int num_slots = grid.num_slots();
+  const int plane = cell / (grid.y.cells * grid.x.cells);
+  const int row = cell / grid.x.cells % grid.y.cells;
+  const int column = cell % grid.x.cells;
   const int dim = field - clusters.volume.channels;
   const bool is_position = dim >= 0 && dim < clusters.dims();
+  int corners[3] = {};  // of the cells before, here and after, along the axis of a position
+  if (is_position) {
+#pragma unroll
+    for (int i = 0; i < 3; ++i) {
+      corners[i] = dim == 0   ? grid.edges_x.begin(column + i - 1)
+                   : dim == 1 ? grid.edges_y.begin(row + i - 1)
+                              : grid.edges_z.begin(plane + i - 1);
+    }
+  }
   long long total = 0;
   for (int slot = 0; slot < num_slots; ++slot) {
-    const int neighbor = grid.neighbor(cell, slot);
+    const int neighbor = grid.neighbor(plane, row, column, slot);
     if (neighbor < 0) continue;
     // Seen from there, this cluster is in the opposite slot.
     const long long* const sums = clusters.sums(neighbor, num_slots - 1 - slot);
     total += sums[field];
-    if (is_position) total += sums[clusters.fields()] * corner(grid.box(neighbor), dim);
+    if (is_position) {
+      const int step = dim == 0 ? slot % 3 : dim == 1 ? slot / 3 % 3 : slot / 9;
+      const int corner = step == 0 ? corners[0] : step == 1 ? corners[1] : corners[2];
+      total += sums[clusters.fields()] * corner;
+    }
   }
   return total;
 }
@@ -354,10 +406,10 @@ __device__ long long gather(const Clusters& clusters, int cell, int field) {
 /// field.
 __global__ void __launch_bounds__(kThreads) update_kernel(Clusters clusters, bool is_first) {
   const int fields = clusters.fields();
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (i >= clusters.volume.grid.num_cells() * static_cast<std::int64_t>(fields)) return;
-  const auto cell = static_cast<int>(i / fields);
-  const auto field = static_cast<int>(i - static_cast<std::int64_t>(cell) * fields);
+  const unsigned i = blockIdx.x * kThreads + threadIdx.x;  // sums of 2^32 fields fit no memory
+  const auto cell = static_cast<int>(i / static_cast<unsigned>(fields));
+  const auto field = static_cast<int>(i % static_cast<unsigned>(fields));
+  if (cell >= clusters.volume.grid.num_cells()) return;
   const long long count = gather(clusters, cell, fields);
   if (count > 0) {
     const double mean =
@@ -375,10 +427,10 @@ __global__ void __launch_bounds__(kThreads) update_kernel(Clusters clusters, boo
 __global__ void __launch_bounds__(kThreads)
     mean_kernel(Clusters clusters, double* __restrict__ means) {
   const int channels = clusters.volume.channels;
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (i >= clusters.volume.grid.num_cells() * static_cast<std::int64_t>(channels)) return;
-  const auto cell = static_cast<int>(i / channels);
-  const auto channel = static_cast<int>(i - static_cast<std::int64_t>(cell) * channels);
+  const unsigned i = blockIdx.x * kThreads + threadIdx.x;
+  const auto cell = static_cast<int>(i / static_cast<unsigned>(channels));
+  const auto channel = static_cast<int>(i % static_cast<unsigned>(channels));
+  if (cell >= clusters.volume.grid.num_cells()) return;
   const long long count = gather(clusters, cell, clusters.fields());
   const double steps = clusters.volume.stretch->fixed_point;
   means[i] = count > 0 ? static_cast<double>(gather(clusters, cell, channel)) /
@@ -400,20 +452,19 @@ __global__ void __launch_bounds__(kThreads) perturb_kernel(Clusters clusters) {
   const int x0 = middle(0);
   const int y0 = middle(1);
   const int z0 = is_plane ? 0 : middle(2);
-  const std::int64_t steps[kMostDims] = {1, grid.x.length,
-                                         static_cast<std::int64_t>(grid.x.length) * grid.y.length};
+  const int steps[kMostDims] = {1, grid.x.length, grid.x.length * grid.y.length};
   double least = -1.0;
-  std::int64_t best = 0;
+  int best = 0;
   int at[kMostDims] = {};
   // A pixel at the edge of the image has no gradient to compare.
   for (int z = is_plane ? 0 : max(1, z0 - 1); z <= (is_plane ? 0 : min(grid.z.length - 2, z0 + 1));
        ++z) {
     for (int y = max(1, y0 - 1); y <= min(grid.y.length - 2, y0 + 1); ++y) {
       for (int x = max(1, x0 - 1); x <= min(grid.x.length - 2, x0 + 1); ++x) {
-        const std::int64_t p = grid.pixel(z, y, x);
+        const int p = grid.pixel(z, y, x);
         double gradient = 0.0;
         for (int dim = clusters.dims() - 1; dim >= 0; --dim) {
-          const std::int64_t step = dim == 0 ? steps[0] : dim == 1 ? steps[1] : steps[2];
+          const int step = dim == 0 ? steps[0] : dim == 1 ? steps[1] : steps[2];
           for (int c = 0; c < volume.channels; ++c) {
             const float* const plane = volume.plane(c);
             const double d = static_cast<double>(plane[p - step]) - plane[p + step];
@@ -440,16 +491,16 @@ __global__ void __launch_bounds__(kThreads) perturb_kernel(Clusters clusters) {
 /// A block for a piece.
 __global__ void __launch_bounds__(kThreads) label_kernel(Clusters clusters, ClusterLabels labels) {
   const VolumeGrid& grid = clusters.volume.grid;
-  const int cell = static_cast<int>(blockIdx.x) / clusters.pieces.count;
+  const Cell cell(grid, static_cast<int>(blockIdx.x) / clusters.pieces.count);
   const int piece = static_cast<int>(blockIdx.x) % clusters.pieces.count;
-  const VolumeBox box = grid.box(cell);
   const std::int64_t begin = static_cast<std::int64_t>(piece) * clusters.pieces.pixels;
-  const std::int64_t left = box.size() - begin;
+  const std::int64_t left = cell.box.size() - begin;
   const int count = static_cast<int>(left < clusters.pieces.pixels ? left : clusters.pieces.pixels);
   for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
-    const std::int64_t at = place_of(grid, box, static_cast<unsigned>(begin + i)).at;
+    const int at = place_of(grid, cell, static_cast<unsigned>(begin + i)).at;
     const int slot = clusters.memory.slots[at] ^ grid.own_slot();
-    labels.write(at, labels.value_of(grid.neighbor(cell, slot), grid.x.cells));
+    labels.write(
+        at, labels.value_of(grid.neighbor(cell.plane, cell.row, cell.column, slot), grid.x.cells));
   }
 }
 

@@ -5,7 +5,8 @@
 // gathers the clusters in and around the tile from the sums of the last iteration, nine cells each;
 // makes candidates of them, in shared memory; assigns its pixels; and writes the cells' new sums.
 // As on the CPU, these follow from the old ones by what goes from one candidate to another, which
-// is little: only a pixel that changes sides costs atomic additions, in shared memory. The last
+// is little: only pixels that change sides cost atomic additions, in shared memory, and none for
+// the cell's own cluster, with which most pixels are, and which gets what the others lose. The last
 // iteration writes the labels, too.
 //
 // Neighbours read the sums that a block replaces, so there are two of them that take turns. Where
@@ -71,53 +72,65 @@ struct Iteration {
   ClusterLabels labels;  // written if this is the last
 };
 
-/// The sums of a cell whose pixels all are with their own cluster.
-__device__ long long start_sum(const Grid& grid, const long long* cell_colors, int unit, int row,
-                               int column, int field) {
-  const int cell = row * grid.x.cells + column;
-  if (field <= kB) return cell_colors[3 * static_cast<std::int64_t>(cell) + field];
-  const CellBox box = cell_box(grid, row, column);
-  const auto count = static_cast<long long>(box.size());
-  if (field == kY) return unit * (count * (box.height - 1) / 2);
-  if (field == kX) return unit * (count * (box.width - 1) / 2);
-  return count;
-}
-
-/// What cell (row, column) has given to the candidate in `slot`.
-template <class Sum>
-__device__ __forceinline__ long long sum_of(const Iteration<Sum>& it, int row, int column, int slot,
-                                            int field) {
-  const Grid& grid = it.image.tiles.grid;
-  if (it.number == 0) {
-    return slot == kOwnSlot ? start_sum(grid, it.cell_colors, it.unit, row, column, field) : 0;
+/// A sum of a cell whose pixels all are with their own cluster, as they are at first.
+__device__ long long start_sum(const CellTiles& tiles, const long long* cell_colors, int unit,
+                               int row, int column, int field) {
+  if (field <= kB) {
+    return cell_colors[3 * (static_cast<std::int64_t>(row) * tiles.grid.x.cells + column) + field];
   }
-  const auto cell = static_cast<std::int64_t>(row) * grid.x.cells + column;
-  return it.sums[(cell * kCandidates + slot) * kFields + field];
+  const CellBox box = cell_box(tiles, row, column);
+  const auto count = static_cast<long long>(box.size());
+  const int side = field == kY ? box.height : box.width;
+  return field == kCount ? count : unit * (count * (side - 1) / 2);
 }
 
-/// Sum i of the cells of a tile, [cells][9][kFields].
-template <class Sum>
-__device__ long long sum_of(const Iteration<Sum>& it, const CellTile& tile, int i) {
-  return sum_of(it, tile.row, tile.column + i / kCellSums, i / kFields % kCandidates, i % kFields);
+/// The same for a cluster, positions from the corner of the image.
+__device__ long long start_total(const CellTiles& tiles, const long long* cell_colors, int unit,
+                                 int row, int column, int field) {
+  const long long sum = start_sum(tiles, cell_colors, unit, row, column, field);
+  if (field != kY && field != kX) return sum;
+  const CellBox box = cell_box(tiles, row, column);
+  return sum + static_cast<long long>(box.size()) * (field == kY ? box.y : box.x) * unit;
+}
+
+/// Sum i of the cells of a tile, [cells][9][kFields], before this iteration.
+template <bool kIsFirst, class Sum>
+__device__ long long last_sum(const Iteration<Sum>& it, const CellTile& tile, int i) {
+  const CellTiles& tiles = it.image.tiles;
+  if constexpr (kIsFirst) {
+    if (i / kFields % kCandidates != kOwnSlot) return 0;
+    return start_sum(tiles, it.cell_colors, it.unit, tile.row, tile.column + i / kCellSums,
+                     i % kFields);
+  }
+  const std::int64_t first = static_cast<std::int64_t>(tile.row) * tiles.grid.x.cells + tile.column;
+  return it.sums[first * kCellSums + i];
 }
 
 /// The sum over all pixels of cluster (row, column), positions from the corner of the image.
 template <class Sum>
 __device__ long long gather(const Iteration<Sum>& it, int row, int column, int field) {
-  const Grid& grid = it.image.tiles.grid;
+  const CellTiles& tiles = it.image.tiles;
+  const Grid& grid = tiles.grid;
+  const bool is_y = field == kY;
+  const bool is_position = is_y || field == kX;
+  long long corners[3];  // of the cells before, here and after, along the axis of a position
+#pragma unroll
+  for (int i = 0; i < 3; ++i) {
+    const int corner =
+        is_y ? tiles.edges_y.begin(row + i - 1) : tiles.edges_x.begin(column + i - 1);
+    corners[i] = is_position ? static_cast<long long>(corner) * it.unit : 0;
+  }
   long long total = 0;
 #pragma unroll
   for (int slot = 0; slot < kCandidates; ++slot) {
-    const int r = row + slot / 3 - 1;
-    const int c = column + slot % 3 - 1;
-    if (r < 0 || r >= grid.y.cells || c < 0 || c >= grid.x.cells) continue;
+    const int cell = grid.candidate(row, column, slot);
+    if (cell < 0) continue;
     // Seen from there, this cluster is in the opposite slot.
     const int opposite = kCandidates - 1 - slot;
-    total += sum_of(it, r, c, opposite, field);
-    if (field == kY || field == kX) {
-      const long long corner = field == kY ? grid.y.begin(r) : grid.x.begin(c);
-      total += sum_of(it, r, c, opposite, kCount) * corner * it.unit;
-    }
+    const Sum* const sums =
+        it.sums + (static_cast<std::int64_t>(cell) * kCandidates + opposite) * kFields;
+    total += sums[field];
+    if (is_position) total += sums[kCount] * (is_y ? corners[slot / 3] : corners[slot % 3]);
   }
   return total;
 }
@@ -196,9 +209,10 @@ struct Shared {
   CellBox* boxes;          // [strip]
   long long* totals;       // [3][strip + 2][kFields], of the clusters in and around the tile
   IntegerCenter* centers;  // [3][strip + 2]
-  int* sums;               // [strip][9][kFields]: see kSumsAreShared
+  int* sums;               // [strip][9][kFields], the old ones: see kSumsAreShared
+  int* moved;              // [strip][9][kFields], what is added to these, own clusters left out
   int* changed;            // [strip]
-  unsigned* reciprocals;   // [strip], of widths
+  Divisor* widths;         // [strip]
   // In the last iteration only:
   int* values;      // [strip][9], what stands for the candidates
   unsigned* codes;  // [strip][fours]
@@ -209,7 +223,7 @@ struct Shared {
     const std::size_t of_last =
         is_last ? kCandidates * sizeof(int) + static_cast<std::size_t>(tiles.fours(1)) * 4 : 0;
     return strip * (kCandidates * sizeof(Candidate) + sizeof(CellBox) +
-                    (kCellSums + 2) * sizeof(int) + of_last) +
+                    (2 * kCellSums + 1) * sizeof(int) + sizeof(Divisor) + of_last) +
            clusters * (kFields * sizeof(long long) + sizeof(IntegerCenter));
   }
   __device__ explicit Shared(int strip) {
@@ -219,64 +233,70 @@ struct Shared {
     totals = reinterpret_cast<long long*>(boxes + strip);
     centers = reinterpret_cast<IntegerCenter*>(totals + clusters * kFields);
     sums = reinterpret_cast<int*>(centers + clusters);
-    changed = sums + strip * kCellSums;
-    reciprocals = reinterpret_cast<unsigned*>(changed + strip);
-    values = reinterpret_cast<int*>(reciprocals + strip);
+    moved = sums + strip * kCellSums;
+    changed = moved + strip * kCellSums;
+    widths = reinterpret_cast<Divisor*>(changed + strip);
+    values = reinterpret_cast<int*>(widths + strip);
     codes = reinterpret_cast<unsigned*>(values + strip * kCandidates);
   }
 };
 
-/// Whether the sums of a cell fit shared memory; else only what is added to them in a block does.
+/// Whether sums fit shared memory, where the first piece of a cell keeps them in the meantime.
 template <class Sum>
 inline constexpr bool kSumsAreShared = sizeof(Sum) == sizeof(int);
 
+/// A pixel of a cell.
 struct Place {
   int y, x;
 };
 
-/// A pixel of a cell, by multiplication with the reciprocal of its width, which is at most one too
-/// little.
-__device__ __forceinline__ Place place_of(unsigned pixel, int width, unsigned reciprocal) {
-  unsigned y = __umulhi(pixel, reciprocal);
-  unsigned x = pixel - y * static_cast<unsigned>(width);
-  if (x >= static_cast<unsigned>(width)) {
-    ++y;
-    x -= static_cast<unsigned>(width);
-  }
+__device__ __forceinline__ Place place_of(unsigned pixel, const Divisor& width) {
+  unsigned x = 0;
+  const unsigned y = width.divide(pixel, &x);
   return {static_cast<int>(y), static_cast<int>(x)};
 }
 
 /// Makes the candidates of a tile, and of its first piece the clusters.
-template <class Sum>
+template <bool kIsFirst, class Sum>
 __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Shared& shared) {
   const CellTiles& tiles = it.image.tiles;
   const Grid& grid = tiles.grid;
   const int thread = static_cast<int>(threadIdx.x);
-  const int across = tiles.strip + 2;
-  const auto row_of = [&](int cluster) { return tile.row - 1 + cluster / across; };
-  const auto column_of = [&](int cluster) { return tile.column - 1 + cluster % across; };
+  // The clusters in and around the tile, column by column.
+  const int clusters = 3 * (tile.cells + 2);
+  const auto row_of = [&](int cluster) { return tile.row - 1 + cluster % 3; };
+  const auto column_of = [&](int cluster) { return tile.column - 1 + cluster / 3; };
   const auto exists = [&](int cluster) {
     const int row = row_of(cluster);
     const int column = column_of(cluster);
     return row >= 0 && row < grid.y.cells && column >= 0 && column < grid.x.cells;
   };
-  for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
-    const bool starts_from_last = kSumsAreShared<Sum> && tile.piece == 0;
-    shared.sums[i] = starts_from_last ? static_cast<int>(sum_of(it, tile, i)) : 0;
-  }
-  if (thread < tile.cells) {
-    const CellBox box = cell_box(grid, tile.row, tile.column + thread);
-    shared.boxes[thread] = box;
-    shared.changed[thread] = 0;
-    shared.reciprocals[thread] = ~0U / static_cast<unsigned>(box.width);
-  }
-  for (int i = thread; i < 3 * across * kFields; i += kThreads) {
+#pragma unroll 1
+  for (int i = thread; i < clusters * kFields; i += kThreads) {
     const int cluster = i / kFields;
     if (!exists(cluster)) continue;
-    shared.totals[i] = gather(it, row_of(cluster), column_of(cluster), i % kFields);
+    const int row = row_of(cluster);
+    const int column = column_of(cluster);
+    shared.totals[i] = kIsFirst
+                           ? start_total(tiles, it.cell_colors, it.unit, row, column, i % kFields)
+                           : gather(it, row, column, i % kFields);
+  }
+#pragma unroll 1
+  for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
+    shared.moved[i] = 0;
+    if (kSumsAreShared<Sum> && tile.piece == 0) {
+      shared.sums[i] = static_cast<int>(last_sum<kIsFirst>(it, tile, i));
+    }
+  }
+  if (thread < tile.cells) {
+    const CellBox box = cell_box(tiles, tile.row, tile.column + thread);
+    shared.boxes[thread] = box;
+    shared.changed[thread] = 0;
+    shared.widths[thread] = Divisor(box.width);
   }
   __syncthreads();
-  for (int cluster = thread; cluster < 3 * across; cluster += kThreads) {
+#pragma unroll 1
+  for (int cluster = thread; cluster < clusters; cluster += kThreads) {
     if (!exists(cluster)) continue;
     const int row = row_of(cluster);
     const int column = column_of(cluster);
@@ -292,10 +312,11 @@ __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Sh
     if (is_own && tile.piece == 0) it.next_centers[k] = center;
   }
   __syncthreads();
+#pragma unroll 1
   for (int i = thread; i < tile.cells * kCandidates; i += kThreads) {
     const int cell = i / kCandidates;
     const int slot = i % kCandidates;
-    const int cluster = slot / 3 * across + cell + slot % 3;
+    const int cluster = 3 * (cell + slot % 3) + slot / 3;
     shared.candidates[i] = exists(cluster)
                                ? candidate_of(it, shared.centers[cluster], shared.boxes[cell], slot)
                                : Candidate{INT_MIN | (kLowBits - slot), 0, 0, 0, 0, 0, 0, 0};
@@ -306,16 +327,20 @@ __device__ void prepare(const Iteration<Sum>& it, const CellTile& tile, const Sh
   }
 }
 
+/// Gives all pixels of a tile, which lie together, to their own clusters.
 template <class Sum>
 __device__ void fill_codes(const Iteration<Sum>& it, const CellTile& tile) {
   const CellTiles& tiles = it.image.tiles;
-  const int first = tile.row * tiles.grid.x.cells + tile.column;
-  const int fours = tiles.fours(1);
-  for (int i = static_cast<int>(threadIdx.x); i < tile.cells * fours; i += kThreads) {
-    const int cell = i / fours;
-    const std::int64_t pixel = tile.begin + 4 * static_cast<std::int64_t>(i - cell * fours);
-    if (pixel >= tiles.capacity) continue;
-    *reinterpret_cast<unsigned*>(it.codes + it.image.first(first + cell) + pixel) = kOwnCodes;
+  const std::int64_t first =
+      it.image.first(tile.row * tiles.grid.x.cells + tile.column) + tile.begin;
+  const std::int64_t room = tiles.capacity - tile.begin;
+  const std::int64_t pixels = tiles.pieces == 1           ? tile.cells * tiles.capacity
+                              : room < tiles.piece_pixels ? room
+                                                          : tiles.piece_pixels;
+  auto* const codes = reinterpret_cast<unsigned*>(it.codes + first);
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < static_cast<int>(pixels / 4); i += kThreads) {
+    codes[i] = kOwnCodes;
   }
 }
 
@@ -325,12 +350,13 @@ __device__ void write_labels(const Iteration<Sum>& it, const CellTile& tile, con
   const CellTiles& tiles = it.image.tiles;
   const auto* const codes = reinterpret_cast<const std::uint8_t*>(shared.codes);
   const int pixels = 4 * tiles.fours(1);
+#pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x); i < tile.cells * pixels; i += kThreads) {
     const int cell = tiles.strip == 1 ? 0 : i / pixels;
     const CellBox box = shared.boxes[cell];
     const unsigned pixel = tile.begin + static_cast<unsigned>(i - cell * pixels);
     if (pixel >= box.size()) continue;
-    const Place place = place_of(pixel, box.width, shared.reciprocals[cell]);
+    const Place place = place_of(pixel, shared.widths[cell]);
     const int slot = kLowBits - codes[i];
     it.labels.write(
         static_cast<std::int64_t>(box.y + place.y) * tiles.grid.x.length + box.x + place.x,
@@ -344,38 +370,63 @@ __device__ __forceinline__ int plus_product(int sum, int a, int b) {
                           static_cast<unsigned>(a) * static_cast<unsigned>(b));
 }
 
-template <class Sum>
-__global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) {
+/// Four neighbouring pixels of a cell.
+struct Four {
+  int cell;  // of the tile
+  unsigned pixel;
+  Pack<std::int32_t, 4> la;
+  Pack<std::int16_t, 4> b;
+  unsigned codes;  // of their clusters
+};
+
+/// Number i of those of a tile that have their turn.
+template <bool kIsFirst, class Sum>
+__device__ __forceinline__ Four load_four(const Iteration<Sum>& it, const CellTile& tile,
+                                          std::int64_t first, int i) {
+  const CellTiles& tiles = it.image.tiles;
+  constexpr int kFoursOfGroup = CellTiles::kGroup / 4;
+  Four four{};
+  if (i >= tile.cells * it.fours) return four;
+  four.cell = tiles.strip == 1 ? 0 : i / it.fours;
+  i -= four.cell * it.fours;
+  const int group = i / kFoursOfGroup * it.num_turns + it.turn;
+  four.pixel =
+      tile.begin + static_cast<unsigned>(CellTiles::kGroup * group + i % kFoursOfGroup * 4);
+  if (four.pixel >= tiles.capacity) return four;
+  const std::int64_t at = first + four.cell * tiles.capacity + four.pixel;
+  four.la = load_pack<4>(it.image.la + at);
+  four.b = load_pack<4>(it.image.b + at);
+  four.codes = kIsFirst ? kOwnCodes : *reinterpret_cast<const unsigned*>(it.codes + at);
+  return four;
+}
+
+template <bool kIsFirst, class Sum>
+__global__ void __launch_bounds__(kThreads, 8) iteration_kernel(Iteration<Sum> it) {
   const CellTiles& tiles = it.image.tiles;
   const Shared shared(tiles.strip);
   const CellTile tile = tiles.tile(blockIdx.x);
   const int first_cell = tile.row * tiles.grid.x.cells + tile.column;
+  const std::int64_t first = it.image.first(first_cell);
   const int thread = static_cast<int>(threadIdx.x);
-  if (it.number == 0) fill_codes(it, tile);
+  // What comes from memory is on its way while the candidates are made.
+  Four next = load_four<kIsFirst>(it, tile, first, thread);
+  if constexpr (kIsFirst) fill_codes(it, tile);
   if (it.is_last) {
     const int fours = tile.cells * tiles.fours(1);
+#pragma unroll 1
     for (int i = thread; i < fours; i += kThreads) shared.codes[i] = kOwnCodes;
   }
-  prepare(it, tile, shared);
+  prepare<kIsFirst>(it, tile, shared);
   __syncthreads();
 
+#pragma unroll 1
   for (int i = thread; i < tile.cells * it.fours; i += kThreads) {
-    const int cell = tiles.strip == 1 ? 0 : i / it.fours;
-    const int four = i - cell * it.fours;
-    constexpr int kFoursOfGroup = CellTiles::kGroup / 4;
-    const int group = four / kFoursOfGroup * it.num_turns + it.turn;
-    const unsigned pixel =
-        tile.begin + static_cast<unsigned>(CellTiles::kGroup * group + 4 * (four % kFoursOfGroup));
-    const CellBox box = shared.boxes[cell];
+    const Four four = next;
+    next = load_four<kIsFirst>(it, tile, first, i + kThreads);
+    const CellBox box = shared.boxes[four.cell];
     const unsigned size = box.size();
-    if (pixel >= size) continue;
-    const std::int64_t at = it.image.first(first_cell + cell) + pixel;
-    const auto la = load_pack<4>(it.image.la + at);
-    const auto b = load_pack<4>(it.image.b + at);
-    auto* const codes = reinterpret_cast<unsigned*>(it.codes + at);
-    const unsigned old_codes = *codes;
-
-    const Place place = place_of(pixel, box.width, shared.reciprocals[cell]);
+    if (four.pixel >= size) continue;
+    const Place place = place_of(four.pixel, shared.widths[four.cell]);
     bool wraps[4];  // whether a pixel is the first of a row
     int column = place.x;
 #pragma unroll
@@ -388,13 +439,13 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
     int best[4];
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
-      lightness[k] = static_cast<std::int16_t>(la.element[k]);
-      a[k] = la.element[k] >> 16;
+      lightness[k] = static_cast<std::int16_t>(four.la.element[k]);
+      a[k] = four.la.element[k] >> 16;
       best[k] = INT_MIN;
     }
 #pragma unroll
     for (int slot = 0; slot < kCandidates; ++slot) {
-      const Candidate c = shared.candidates[cell * kCandidates + slot];
+      const Candidate c = shared.candidates[four.cell * kCandidates + slot];
       int spatial = plus_product(plus_product(c.bias, c.right, place.x), c.down, place.y);
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
@@ -404,49 +455,78 @@ __global__ void __launch_bounds__(kThreads) iteration_kernel(Iteration<Sum> it) 
         }
         const int score =
             plus_product(plus_product(plus_product(spatial, c.lightness, lightness[k]), c.a, a[k]),
-                         c.b, b.element[k]);
+                         c.b, four.b.element[k]);
         best[k] = max(best[k], score);
       }
     }
-    unsigned new_codes = 0;
+    unsigned codes = 0;
 #pragma unroll
-    for (int k = 0; k < 4; ++k) new_codes |= (best[k] & kLowBits) << 8 * k;
-    const unsigned exist = size - pixel >= 4 ? ~0U : (1U << 8 * (size - pixel)) - 1;
-    const unsigned differ = (new_codes ^ old_codes) & exist;
-    if (it.is_last) shared.codes[i] = new_codes;
+    for (int k = 0; k < 4; ++k) codes |= (best[k] & kLowBits) << 8 * k;
+    if (it.is_last) shared.codes[i] = codes;
+    const unsigned exist = size - four.pixel >= 4 ? ~0U : (1U << 8 * (size - four.pixel)) - 1;
+    unsigned differ = (codes ^ four.codes) & exist;
     if (differ == 0) continue;
-    *codes = new_codes;
-    shared.changed[cell] = 1;
-    int row = place.y;
-    column = place.x;
+    *reinterpret_cast<unsigned*>(it.codes + first + four.cell * tiles.capacity + four.pixel) =
+        codes;
+    shared.changed[four.cell] = 1;
+    // Pixels that go from the same candidate to the same other one go together.
+    while (differ != 0) {
+      const int byte = (__ffs(static_cast<int>(differ)) - 1) / 8 * 8;
+      const unsigned from = four.codes >> byte & kLowBits;
+      const unsigned to = codes >> byte & kLowBits;
+      int sums[kFields] = {};
+      int y = place.y * it.unit;
+      int x = place.x * it.unit;
 #pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      if (k > 0) {
-        ++column;
-        if (wraps[k]) {
-          column = 0;
-          ++row;
+      for (int k = 0; k < 4; ++k) {
+        if (k > 0) {
+          x = wraps[k] ? 0 : x + it.unit;
+          y = wraps[k] ? y + it.unit : y;
+        }
+        const bool goes = (differ >> 8 * k & 255U) != 0 &&
+                          (four.codes >> 8 * k & kLowBits) == from &&
+                          (codes >> 8 * k & kLowBits) == to;
+        if (!goes) continue;
+        differ &= ~(255U << 8 * k);
+        sums[kLightness] += lightness[k];
+        sums[kA] += a[k];
+        sums[kB] += four.b.element[k];
+        sums[kY] += y;
+        sums[kX] += x;
+        sums[kCount] += 1;
+      }
+      int* const moved = shared.moved + four.cell * kCellSums;
+      if (from != kLowBits - kOwnSlot) {
+#pragma unroll
+        for (int field = 0; field < kFields; ++field) {
+          atomicSub(moved + (kLowBits - from) * kFields + field, sums[field]);
         }
       }
-      if ((differ >> 8 * k & 255U) == 0) continue;
-      const int values[kFields] = {lightness[k],     a[k], b.element[k], row * it.unit,
-                                   column * it.unit, 1};
-      int* const sums = shared.sums + cell * kCellSums;
-      int* const from = sums + (kLowBits - (old_codes >> 8 * k & 15U)) * kFields;
-      int* const to = sums + (kLowBits - (new_codes >> 8 * k & 15U)) * kFields;
+      if (to != kLowBits - kOwnSlot) {
 #pragma unroll
-      for (int field = 0; field < kFields; ++field) {
-        atomicSub(from + field, values[field]);
-        atomicAdd(to + field, values[field]);
+        for (int field = 0; field < kFields; ++field) {
+          atomicAdd(moved + (kLowBits - to) * kFields + field, sums[field]);
+        }
       }
     }
   }
   __syncthreads();
 
+#pragma unroll 1
   for (int i = thread; i < tile.cells * kCellSums; i += kThreads) {
     const std::int64_t at = static_cast<std::int64_t>(first_cell) * kCellSums + i;
-    Sum sum = shared.sums[i];
-    if (!kSumsAreShared<Sum> && tile.piece == 0) sum += static_cast<Sum>(sum_of(it, tile, i));
+    Sum sum = shared.moved[i];
+    if (i / kFields % kCandidates == kOwnSlot) {
+      const int* const moved = shared.moved + i / kCellSums * kCellSums + i % kFields;
+#pragma unroll
+      for (int slot = 0; slot < kCandidates; ++slot) {
+        if (slot != kOwnSlot) sum -= moved[slot * kFields];
+      }
+    }
+    if (tile.piece == 0) {
+      sum += kSumsAreShared<Sum> ? static_cast<Sum>(shared.sums[i])
+                                 : static_cast<Sum>(last_sum<kIsFirst>(it, tile, i));
+    }
     if (tiles.pieces == 1) {
       it.next_sums[at] = sum;
     } else if (sum != 0) {
@@ -474,10 +554,8 @@ __global__ void __launch_bounds__(kThreads)
   long long totals[kFields];
 #pragma unroll
   for (int field = 0; field < kFields; ++field) {
-    totals[field] = start_sum(grid, cell_colors, unit, row, column, field);
+    totals[field] = start_total(image.tiles, cell_colors, unit, row, column, field);
   }
-  totals[kY] += totals[kCount] * grid.y.begin(row) * unit;
-  totals[kX] += totals[kCount] * grid.x.begin(column) * unit;
   IntegerCenter center = center_of(totals, unit);
 
   const auto difference = [&](std::int64_t p, std::int64_t q) {
@@ -610,8 +688,8 @@ void IntegerClustering::enqueue(const Call& call, const ClusterLabels& labels) c
       it.fours = n > 0 ? tiles.fours(it.num_turns) : 0;
       it.is_last = i + 1 >= n;
       it.labels = labels;
-      call.launch(iteration_kernel<Sum>, tiles.num_blocks(), kThreads,
-                  Shared::bytes(tiles, it.is_last), it);
+      call.launch(i == 0 ? iteration_kernel<true, Sum> : iteration_kernel<false, Sum>,
+                  tiles.num_blocks(), kThreads, Shared::bytes(tiles, it.is_last), it);
     }
   });
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "cpu/cell_grid.h"
+#include "divide.h"
 #include "grid.h"
 
 namespace superpix::cuda {
@@ -25,13 +26,10 @@ struct VolumeGrid {
   Axis z;
   Axis y;
   Axis x;
+  CellEdges edges_z, edges_y, edges_x;
 
-  static VolumeGrid of(const cpu::CellGrid& grid) {
-    const auto axis = [&](int i) {
-      return Axis{static_cast<int>(grid.shape()[i]), static_cast<int>(grid.cells()[i])};
-    };
-    return {axis(0), axis(1), axis(2)};
-  }
+  explicit VolumeGrid(const cpu::CellGrid& grid)
+      : z(axis(grid, 0)), y(axis(grid, 1)), x(axis(grid, 2)), edges_z(z), edges_y(y), edges_x(x) {}
 
   __host__ __device__ bool is_plane() const { return z.length == 1; }
   __host__ __device__ int num_cells() const { return z.cells * y.cells * x.cells; }
@@ -55,23 +53,23 @@ struct VolumeGrid {
     const bool exists = p >= 0 && p < z.cells && r >= 0 && r < y.cells && c >= 0 && c < x.cells;
     return exists ? (p * y.cells + r) * x.cells + c : -1;
   }
-  __host__ __device__ int neighbor(int cell, int slot) const {
-    return neighbor(cell / (y.cells * x.cells), cell / x.cells % y.cells, cell % x.cells, slot);
-  }
 
-  __host__ __device__ VolumeBox box(int cell) const {
-    const int plane = cell / (y.cells * x.cells);
-    const int row = cell / x.cells % y.cells;
-    const int column = cell % x.cells;
-    VolumeBox b{z.begin(plane), y.begin(row), x.begin(column), 0, 0, 0};
-    b.depth = z.begin(plane + 1) - b.z;
-    b.height = y.begin(row + 1) - b.y;
-    b.width = x.begin(column + 1) - b.x;
+  __device__ VolumeBox box(int plane, int row, int column) const {
+    VolumeBox b{edges_z.begin(plane), edges_y.begin(row), edges_x.begin(column), 0, 0, 0};
+    b.depth = edges_z.begin(plane + 1) - b.z;
+    b.height = edges_y.begin(row + 1) - b.y;
+    b.width = edges_x.begin(column + 1) - b.x;
     return b;
   }
 
-  __host__ __device__ std::int64_t pixel(int at_z, int at_y, int at_x) const {
-    return (static_cast<std::int64_t>(at_z) * y.length + at_y) * x.length + at_x;
+  /// The number of a pixel in raster order, below 2^31.
+  __host__ __device__ int pixel(int at_z, int at_y, int at_x) const {
+    return (at_z * y.length + at_y) * x.length + at_x;
+  }
+
+ private:
+  static Axis axis(const cpu::CellGrid& grid, int i) {
+    return {static_cast<int>(grid.shape()[i]), static_cast<int>(grid.cells()[i])};
   }
 };
 
