@@ -2,13 +2,16 @@
 //
 // Components in three launches.
 //
-// 1. A block takes a tile of 32 x 32 pixels, a warp four rows of it. What is equal within a row is
-//    joined by looking at the lanes of the warp; one union for each overlap of two such runs joins
-//    the rows, in shared memory. The components of the tile become nodes. Sums are made run by run
-//    from prefix sums over the lanes, and collected in a table in shared memory.
-//    With the majority filter, tiles are read with a halo of 4 pixels, as far as its four steps
-//    look.
-// 2. A thread takes a pair of pixels on the two sides of a border between tiles, and unites their
+// 1. A block takes a tile of 32 x 32 pixels, a warp four rows of it. What is
+// equal within a row is
+//    joined by looking at the lanes of the warp; one union for each overlap of
+//    two such runs joins the rows, in shared memory. The components of the tile
+//    become nodes. What is summed over them is collected in a table in shared
+//    memory. With the majority filter, tiles are read with a halo of 4 pixels,
+//    as far as its four steps look, and a thread filters four pixels at a time,
+//    as bytes of a word.
+// 2. A thread takes a pair of pixels on the two sides of a border between
+// tiles, and unites their
 //    nodes if it is the first of a row of such pairs.
 // 3. A thread takes a node, and adds it to its root.
 #include "components.h"
@@ -27,9 +30,15 @@ constexpr unsigned kAll = ~0U;
 constexpr int kSide = 32;  // of a tile
 constexpr int kTilePixels = kSide * kSide;
 constexpr int kRows = kSide / (kThreads / kWarp);  // of a warp
+// What the majority filter looks at: rows of bytes, four to a word, with a word
+// more on either side.
 constexpr int kHalo = 4;
-constexpr int kHaloSide = kSide + 2 * kHalo;
-// Components of a tile whose sums are collected in shared memory. Others are rare.
+constexpr int kHaloRows = kSide + 2 * kHalo;
+constexpr int kHaloWords = kHaloRows / 4;
+constexpr int kHaloStride = kHaloWords + 2;
+constexpr int kHaloSize = kHaloRows * kHaloStride;  // words
+// Components of a tile whose sums are collected in shared memory. Others are
+// rare.
 constexpr int kTable = 64;
 // Channels that are summed at a time.
 constexpr int kGroup = 3;
@@ -112,7 +121,8 @@ struct TagLabels {
   Grid grid;
   bool smooth;
 
-  /// The label of tag at (y, x): of the labels with it, that of the cell nearest by.
+  /// The label of tag at (y, x): of the labels with it, that of the cell
+  /// nearest by.
   __device__ std::int32_t label(std::int32_t y, std::int32_t x, Key tag) const {
     const auto nearest = [](int cell, int bits) { return cell + ((bits - cell + 3) & 7) - 3; };
     return nearest(grid.y.cell_of(y), tag >> 3) * grid.x.cells +
@@ -146,18 +156,21 @@ struct Run {
 /// How the shared memory of a block is used.
 template <class Key>
 struct TileMemory {
-  std::int32_t up[kTilePixels];  // of the union-find, by pixel of the tile; kOutside
-  Key keys[kTilePixels];
+  std::int32_t up[kTilePixels];     // of the union-find, by pixel of the tile; kOutside
   std::uint16_t rank[kTilePixels];  // of a root among those of the tile
-  Run rows[kSide];
+  // Of the last row of each warp.
+  Key keys[kThreads / kWarp][kSide];
+  Run last[kThreads / kWarp];
   std::int32_t first_rank[kSide];  // of the roots in a row
   std::int32_t num_roots;
   std::int32_t first_in_list;
   // Of the first kTable roots:
-  std::int32_t root[kTable];  // pixel of the tile
-  std::int32_t size[kTable], sum_y[kTable], sum_x[kTable];
-  std::int32_t last_y[kTable], first_x[kTable], last_x[kTable];
-  std::int32_t low[kGroup][kTable], high[kGroup][kTable];  // sums of colours: low + 2^16 high
+  std::int32_t root[kTable];         // pixel of the tile
+  std::uint32_t size_sum_y[kTable];  // size + 2^16 sum of y, none of which needs more bits
+  std::int32_t sum_x[kTable];
+  std::uint32_t rows[kTable], columns[kTable];  // bits of those that there are
+  std::int32_t low[kGroup][kTable],
+      high[kGroup][kTable];  // sums of colours: low + 2^16 high
 };
 
 __device__ __forceinline__ int find_in_tile(const std::int32_t* up, int i) {
@@ -183,85 +196,131 @@ __device__ __forceinline__ void unite_in_tile(std::int32_t* up, int a, int b) {
   }
 }
 
-/// What the majority filter makes of a pixel (cpu/label_kernels.h, find_majorities).
-__device__ __forceinline__ std::uint8_t majority(std::uint8_t own, std::uint8_t north,
-                                                 std::uint8_t west, std::uint8_t east,
-                                                 std::uint8_t south) {
-  const bool alone = own != north && own != west && own != east && own != south;
-  const bool vertical = north == south;
-  const bool horizontal = west == east;
-  const bool north_west = north == west;
-  const bool take_north = (vertical && (north_west || north == east)) ||
-                          (alone && (vertical || north_west || north == east));
-  const bool take_west =
-      (horizontal && (north_west || south == west)) || (alone && (horizontal || south == west));
-  const bool take_south = alone && south == east;
-  const std::uint8_t taken = take_north ? north : take_west ? west : take_south ? south : own;
-  return own == kTagOutside || taken == kTagOutside ? own : taken;
+/// Of each byte, the highest bit tells whether it is equal in both. Other bits
+/// are anything.
+__device__ __forceinline__ std::uint32_t equal_bytes(std::uint32_t a, std::uint32_t b) {
+  constexpr std::uint32_t kLow = 0x7f7f7f7fU;
+  const std::uint32_t differ = a ^ b;
+  return ~(((differ & kLow) + kLow) | differ);
 }
 
-/// Reads the tags of a tile and its halo, filters them, and leaves those of the tile in `keys`.
+/// Bytes of 255 where the highest bit of a byte is set.
+__device__ __forceinline__ std::uint32_t bytes_of(std::uint32_t flags) {
+  const std::uint32_t ones = flags >> 7 & 0x01010101U;
+  return (ones << 8) - ones;
+}
+
+/// What the majority filter makes of four pixels (cpu/label_kernels.h,
+/// find_majorities). What it takes from whom excludes each other, and who takes
+/// a tag equal to its own keeps it.
+__device__ __forceinline__ std::uint32_t majorities(std::uint32_t own, std::uint32_t north,
+                                                    std::uint32_t west, std::uint32_t east,
+                                                    std::uint32_t south) {
+  const std::uint32_t alone = ~(equal_bytes(own, north) | equal_bytes(own, south) |
+                                equal_bytes(own, west) | equal_bytes(own, east));
+  const std::uint32_t vertical = equal_bytes(north, south);
+  const std::uint32_t horizontal = equal_bytes(west, east);
+  const std::uint32_t north_west = equal_bytes(north, west);
+  const std::uint32_t north_any = north_west | equal_bytes(north, east);
+  const std::uint32_t south_west = equal_bytes(south, west);
+  const std::uint32_t take_north = (vertical & north_any) | (alone & (vertical | north_any));
+  const std::uint32_t take_west = ~take_north & ((horizontal & (north_west | south_west)) |
+                                                 (alone & (horizontal | south_west)));
+  const std::uint32_t take_south = ~take_north & ~take_west & alone & equal_bytes(south, east);
+  const std::uint32_t from_north = bytes_of(take_north);
+  const std::uint32_t from_west = bytes_of(take_west);
+  const std::uint32_t from_south = bytes_of(take_south);
+  const std::uint32_t taken = (north & from_north) | (west & from_west) | (south & from_south) |
+                              (own & ~(from_north | from_west | from_south));
+  const std::uint32_t outside = bytes_of(equal_bytes(own, kAll) | equal_bytes(taken, kAll));
+  return (own & outside) | (taken & ~outside);
+}
+
+/// Reads the tags of a tile and its halo, and filters them. `halo` is two
+/// buffers of kHaloSize; the tag of row and column is left in byte
+/// halo_byte(row, column) of the first.
+__device__ __forceinline__ int halo_byte(int row, int column) {
+  return 4 * ((row + kHalo) * kHaloStride + 1) + kHalo + column;
+}
 __device__ void smooth_tile(const TagLabels& labels, const Volume& v, int y0, int x0,
-                            std::uint8_t* halo, std::uint8_t* keys) {
-  const int warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  for (int i = static_cast<int>(threadIdx.x); i < kHaloSide * kHaloSide; i += kThreads) {
-    const int y = y0 - kHalo + i / kHaloSide;
-    const int x = x0 - kHalo + i % kHaloSide;
-    const bool exists = y >= 0 && x >= 0 && y < v.height && x < v.width;
-    halo[i] = exists ? labels.tags[static_cast<std::int64_t>(y) * v.width + x] : kTagOutside;
+                            std::uint32_t* halo) {
+  const auto thread = static_cast<int>(threadIdx.x);
+  const bool words = v.width % 4 == 0 && reinterpret_cast<std::uintptr_t>(labels.tags) % 4 == 0;
+  for (int i = thread; i < kHaloRows * kHaloWords; i += kThreads) {
+    const int row = i / kHaloWords;
+    const int column = i - row * kHaloWords;
+    const int y = y0 - kHalo + row;
+    const int x = x0 - kHalo + 4 * column;
+    std::uint32_t word = kAll;
+    if (y >= 0 && y < v.height) {
+      const std::uint8_t* from = labels.tags + static_cast<std::int64_t>(y) * v.width + x;
+      if (words) {
+        if (x >= 0 && x < v.width) word = *reinterpret_cast<const std::uint32_t*>(from);
+      } else {
+        for (int j = 0; j < 4; ++j) {
+          const bool exists = x + j >= 0 && x + j < v.width;
+          if (exists) word ^= (std::uint32_t{from[j]} ^ kTagOutside) << 8 * j;
+        }
+      }
+    }
+    halo[row * kHaloStride + 1 + column] = word;
   }
   __syncthreads();
-  // Two passes, each first the even rows and then the odd ones. A row is one warp's, which reads
-  // all of it before it writes. What a step gets wrong for want of a wider halo is one pixel
-  // further in after each, and does not come as far as the tile.
+  // Two passes, each first the even rows and then the odd ones. Each step reads
+  // old rows of its own parity and writes new ones to the other buffer, where
+  // the next finds them. What a step gets wrong for want of a wider halo is one
+  // pixel further in after each, and does not come as far as the tile.
+  std::uint32_t* even = halo;
+  std::uint32_t* odd = halo;
+#pragma unroll 1
   for (int step = 0; step < 4; ++step) {
-    const int parity = (y0 + step) & 1;  // kHalo is even
-    for (int row = 2 * warp + parity; row < kHaloSide; row += 2 * (kThreads / kWarp)) {
+    const int parity = step & 1;  // y0 and kHalo are even
+    const std::uint32_t* old = parity == 0 ? even : odd;
+    const std::uint32_t* others = parity == 0 ? odd : even;
+    std::uint32_t* to = old == halo ? halo + kHaloSize : halo;
+    for (int i = thread; i < kHaloRows / 2 * kHaloWords; i += kThreads) {
+      const int row = 2 * (i / kHaloWords) + parity;
+      const int column = i % kHaloWords;
       const int y = y0 - kHalo + row;
-      if (row == 0 || row == kHaloSide - 1 || y <= 0 || y >= v.height - 1) continue;
-      std::uint8_t* own = halo + row * kHaloSide;
-      const auto at = [&](int column) {
-        const int x = x0 - kHalo + column;
-        const bool inner = column > 0 && column < kHaloSide - 1 && x > 0 && x < v.width - 1;
-        const int safe = inner ? column : 1;
-        const std::uint8_t taken = majority(own[safe], own[safe - kHaloSide], own[safe - 1],
-                                            own[safe + 1], own[safe + kHaloSide]);
-        return inner ? taken : own[min(column, kHaloSide - 1)];
-      };
-      const std::uint8_t near = at(lane);
-      const std::uint8_t far = at(lane + kWarp);
-      __syncwarp();
-      own[lane] = near;
-      if (lane + kWarp < kHaloSide) own[lane + kWarp] = far;
+      const int x = x0 - kHalo + 4 * column;
+      const int at = row * kHaloStride + 1 + column;
+      const std::uint32_t own = old[at];
+      std::uint32_t result = own;
+      if (row > 0 && row < kHaloRows - 1 && y > 0 && y < v.height - 1) {
+        const std::uint32_t west = own << 8 | old[at - 1] >> 24;
+        const std::uint32_t east = own >> 8 | old[at + 1] << 24;
+        result = majorities(own, others[at - kHaloStride], west, east, others[at + kHaloStride]);
+        if (x <= 0 || x + 4 >= v.width) {  // what lies at the edge of the image stays
+          for (int j = 0; j < 4; ++j) {
+            const bool inner = x + j > 0 && x + j < v.width - 1;
+            if (!inner) result ^= (result ^ own) & 0xffU << 8 * j;
+          }
+        }
+      }
+      to[at] = result;
     }
+    (parity == 0 ? even : odd) = to;
     __syncthreads();
-  }
-#pragma unroll
-  for (int j = 0; j < kRows; ++j) {
-    const int row = warp * kRows + j;
-    keys[row * kSide + lane] = halo[(row + kHalo) * kHaloSide + lane + kHalo];
   }
 }
 
 /// The sum over the lanes up to each.
-__device__ __forceinline__ std::int64_t prefix_sum(std::int64_t value, int lane) {
+template <class T>
+__device__ __forceinline__ T prefix_sum(T value, int lane) {
 #pragma unroll
   for (int step = 1; step < kWarp; step *= 2) {
-    const auto before = static_cast<std::int64_t>(
-        __shfl_up_sync(kAll, static_cast<long long>(value), static_cast<unsigned>(step)));
+    const T before = __shfl_up_sync(kAll, value, static_cast<unsigned>(step));
     if (lane >= step) value += before;
   }
   return value;
 }
 
-/// Three sums of at most 32 shorts, in one number. Shorts are moved to where none is negative.
-constexpr int kShortBits = 21;
-constexpr std::int64_t kShortOffset = 1 << 15;
-constexpr std::int64_t kShortMask = (std::int64_t{1} << kShortBits) - 1;
+/// Where the halo begins in shared memory.
+template <class Key>
+constexpr std::size_t kHaloOffset = (sizeof(TileMemory<Key>) + 15) / 16 * 16;
 
 template <class Labels>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     tile_kernel(const Regions r, const Labels labels, const FixedColors colors, std::int32_t* out,
                 int tiles_y, int tiles_x) {
   using Key = typename Labels::Key;
@@ -278,52 +337,57 @@ __global__ void __launch_bounds__(kThreads)
       static_cast<std::int32_t>(z * v.plane() + static_cast<std::int64_t>(y0) * v.width + x0);
   const auto pixel_of = [&](int i) { return first_pixel + i / kSide * v.width + i % kSide; };
 
+  std::uint32_t* halo = nullptr;
   if constexpr (kTags) {
     if (labels.smooth) {
-      auto* halo = shared_memory<std::uint8_t>((sizeof(TileMemory<Key>) + 15) / 16 * 16);
-      smooth_tile(labels, v, y0, x0, halo, m.keys);
+      halo = shared_memory<std::uint32_t>(kHaloOffset<Key>);
+      smooth_tile(labels, v, y0, x0, halo);
     }
   }
 
   // The runs of each row.
+  const int first_row = warp * kRows;
+  const bool has_column = x0 + lane < v.width;
   Run run[kRows];
+  Key keys[kRows];
 #pragma unroll
   for (int j = 0; j < kRows; ++j) {
-    const int row = warp * kRows + j;
-    const int i = row * kSide + lane;
-    Key key = 0;
-    bool inside = y0 + row < v.height && x0 + lane < v.width;
+    const int row = first_row + j;
+    bool inside = has_column && y0 + row < v.height;
+    keys[j] = 0;
     if constexpr (kTags) {
-      if (inside) key = labels.smooth ? m.keys[i] : labels.tags[pixel_of(i)];
-      inside = inside && key != kTagOutside;
+      if (inside) {
+        keys[j] = labels.smooth ? reinterpret_cast<const Key*>(halo)[halo_byte(row, lane)]
+                                : labels.tags[pixel_of(row * kSide + lane)];
+      }
+      inside = inside && keys[j] != kTagOutside;
     } else {
-      if (inside) inside = labels.read(z, y0 + row, x0 + lane, &key);
+      if (inside) inside = labels.read(z, y0 + row, x0 + lane, &keys[j]);
     }
-    m.keys[i] = key;
     run[j].inside = __ballot_sync(kAll, inside);
     bool differs = true;
     if constexpr (kTags) {
-      differs = __shfl_up_sync(kAll, static_cast<unsigned>(key), 1U) != key;
+      differs = __shfl_up_sync(kAll, static_cast<unsigned>(keys[j]), 1U) != keys[j];
     } else {
-      differs = __shfl_up_sync(kAll, static_cast<unsigned long long>(key), 1U) != key;
+      differs = __shfl_up_sync(kAll, static_cast<unsigned long long>(keys[j]), 1U) != keys[j];
     }
     const bool left_inside = lane > 0 && (run[j].inside >> (lane - 1) & 1U) != 0;
     run[j].starts = __ballot_sync(kAll, inside && (differs || !left_inside));
-    m.up[i] = inside ? row * kSide + run[j].start(lane) : kOutside;
-    if (lane == 0) m.rows[row] = run[j];
+    m.up[row * kSide + lane] = row * kSide + lane;  // read where runs start
   }
+  m.keys[warp][lane] = keys[kRows - 1];
+  if (lane == 0) m.last[warp] = run[kRows - 1];
   __syncthreads();
 
   // Where two runs, one above the other, begin to overlap, they are joined.
 #pragma unroll
   for (int j = 0; j < kRows; ++j) {
-    const int row = warp * kRows + j;
+    const int row = first_row + j;
     if (row == 0) continue;
-    const int i = row * kSide + lane;
-    const Run above = m.rows[row - 1];
-    const bool same =
-        (run[j].inside & above.inside) >> lane & 1U ? m.keys[i] == m.keys[i - kSide] : false;
-    if (same && ((run[j].starts | above.starts) >> lane & 1U) != 0) {
+    const Run above = j > 0 ? run[max(j - 1, 0)] : m.last[max(warp - 1, 0)];
+    const Key key_above = j > 0 ? keys[max(j - 1, 0)] : m.keys[max(warp - 1, 0)][lane];
+    const unsigned begins = run[j].inside & above.inside & (run[j].starts | above.starts);
+    if ((begins >> lane & 1U) != 0 && keys[j] == key_above) {
       unite_in_tile(m.up, row * kSide + run[j].start(lane), (row - 1) * kSide + above.start(lane));
     }
   }
@@ -334,7 +398,7 @@ __global__ void __launch_bounds__(kThreads)
   unsigned roots[kRows];
 #pragma unroll
   for (int j = 0; j < kRows; ++j) {
-    const int row = warp * kRows + j;
+    const int row = first_row + j;
     const bool inside = (run[j].inside >> lane & 1U) != 0;
     root[j] = inside ? find_in_tile(m.up, row * kSide + run[j].start(lane)) : kOutside;
     roots[j] = __ballot_sync(kAll, root[j] == row * kSide + lane);
@@ -342,14 +406,14 @@ __global__ void __launch_bounds__(kThreads)
   }
   if (threadIdx.x < kTable) {
     const unsigned k = threadIdx.x;
-    m.size[k] = m.sum_y[k] = m.sum_x[k] = m.last_y[k] = m.last_x[k] = 0;
-    m.first_x[k] = kSide;
+    m.size_sum_y[k] = m.rows[k] = m.columns[k] = 0;
+    m.sum_x[k] = 0;
     for (int c = 0; c < kGroup; ++c) m.low[c][k] = m.high[c][k] = 0;
   }
   __syncthreads();
   if (warp == 0) {
     const int count = m.first_rank[lane];
-    const auto sum = static_cast<int>(prefix_sum(count, lane));
+    const int sum = prefix_sum(count, lane);
     m.first_rank[lane] = sum - count;
     if (lane == kWarp - 1) {
       m.num_roots = sum;
@@ -360,14 +424,14 @@ __global__ void __launch_bounds__(kThreads)
   const std::int32_t fields = r.fields();
 #pragma unroll
   for (int j = 0; j < kRows; ++j) {
-    const int row = warp * kRows + j;
+    const int row = first_row + j;
     const int i = row * kSide + lane;
     if ((roots[j] >> lane & 1U) == 0) continue;
     const int rank = m.first_rank[row] + __popc(roots[j] & ~(kAll << lane));
     m.rank[i] = static_cast<std::uint16_t>(rank);
     const std::int32_t node = pixel_of(i);
     r.list[m.first_in_list + rank] = node;
-    if constexpr (kTags) out[node] = labels.label(y0 + row, x0 + lane, m.keys[i]);
+    if constexpr (kTags) out[node] = labels.label(y0 + row, x0 + lane, keys[j]);
     if (rank < kTable) {
       m.root[rank] = i;
     } else {
@@ -379,14 +443,12 @@ __global__ void __launch_bounds__(kThreads)
   }
   __syncthreads();
 
-  // Sizes, boxes and positions.
+  // Sizes, boxes and positions, run by run.
 #pragma unroll
   for (int j = 0; j < kRows; ++j) {
-    const int row = warp * kRows + j;
-    const int i = row * kSide + lane;
-    const bool inside = root[j] >= 0;
-    if (y0 + row < v.height && x0 + lane < v.width) {
-      r.map[pixel_of(i)] = inside ? pixel_of(root[j]) : kOutside;
+    const int row = first_row + j;
+    if (has_column && y0 + row < v.height) {
+      r.map[pixel_of(row * kSide + lane)] = root[j] >= 0 ? pixel_of(root[j]) : kOutside;
     }
     if ((run[j].starts >> lane & 1U) == 0) continue;
     const int rank = m.rank[root[j]];
@@ -394,14 +456,10 @@ __global__ void __launch_bounds__(kThreads)
     const int length = end - lane + 1;
     const int sum_x = (lane + end) * length / 2;
     if (rank < kTable) {
-      atomicAdd(&m.size[rank], length);
-      atomicMax(&m.last_y[rank], row);
-      atomicMin(&m.first_x[rank], lane);
-      atomicMax(&m.last_x[rank], end);
-      if (r.positions != 0) {
-        atomicAdd(&m.sum_y[rank], row * length);
-        atomicAdd(&m.sum_x[rank], sum_x);
-      }
+      atomicAdd(&m.size_sum_y[rank], static_cast<unsigned>(length + (row * length << 16)));
+      atomicAdd(&m.sum_x[rank], sum_x);
+      atomicOr(&m.rows[rank], 1U << row);
+      atomicOr(&m.columns[rank], Run::up_to(end) & ~(Run::up_to(lane) >> 1));
     } else {
       const std::int32_t index = pixel_of(root[j]);
       Node* node = &r.nodes[index];
@@ -422,66 +480,98 @@ __global__ void __launch_bounds__(kThreads)
   if (k < in_table) {
     const int i = m.root[k];
     const std::int32_t node = pixel_of(i);
+    const auto size = static_cast<std::int32_t>(m.size_sum_y[k] & 0xffffU);
+    const auto columns = static_cast<int>(m.columns[k]);
+    const int last_y = kWarp - 1 - __clz(static_cast<int>(m.rows[k]));
     r.nodes[node] = {node,
-                     m.size[k],
+                     size,
                      node,
                      z,
                      y0 + i / kSide,
-                     y0 + m.last_y[k],
-                     x0 + m.first_x[k],
-                     x0 + m.last_x[k]};
+                     y0 + last_y,
+                     x0 + __ffs(columns) - 1,
+                     x0 + kWarp - 1 - __clz(columns)};
     if (r.positions != 0) {
       std::int64_t* sums = r.sums + static_cast<std::int64_t>(node) * fields;
-      sums[0] = static_cast<std::int64_t>(y0) * m.size[k] + m.sum_y[k];
-      sums[1] = static_cast<std::int64_t>(x0) * m.size[k] + m.sum_x[k];
+      sums[0] = static_cast<std::int64_t>(y0) * size + (m.size_sum_y[k] >> 16);
+      sums[1] = static_cast<std::int64_t>(x0) * size + m.sum_x[k];
     }
   }
   if (r.channels == 0) return;
 
-  // Colours.
+  // Colours. Where all rows of the warp have one root, they are added up first,
+  // and then over the columns of that root; elsewhere pixel by pixel.
+  bool is_uniform = root[0] >= 0;
+#pragma unroll
+  for (int j = 1; j < kRows; ++j) is_uniform = is_uniform && root[j] == root[0];
+  const int root_left = __shfl_up_sync(kAll, root[0], 1U);
+  Run uniform;
+  uniform.inside = __ballot_sync(kAll, is_uniform);
+  const bool left_uniform = lane > 0 && (uniform.inside >> (lane - 1) & 1U) != 0;
+  const bool starts = is_uniform && !(left_uniform && root_left == root[0]);
+  uniform.starts = __ballot_sync(kAll, starts);
+  const int end = uniform.end(lane);
   const bool shorts = colors.kind == StageColors::Kind::kShorts;
   const double scale = colors.scale();
   for (int group = 0; group < r.channels; group += kGroup) {
     const int channels = min(r.channels - group, kGroup);
-#pragma unroll
-    for (int j = 0; j < kRows; ++j) {
-      const int row = warp * kRows + j;
-      const bool inside = root[j] >= 0;
-      const bool starts = (run[j].starts >> lane & 1U) != 0;
-      const int end = run[j].end(lane);
-      const int rank = starts ? m.rank[root[j]] : 0;
-      const std::int32_t pixel = pixel_of(row * kSide + lane);
-      const auto sum_of_run = [&](std::int64_t value) {
-        const std::int64_t sum = prefix_sum(value, lane);
-        return static_cast<std::int64_t>(__shfl_sync(kAll, static_cast<long long>(sum), end)) -
-               sum + value;
-      };
-      const auto add = [&](int c, std::int64_t sum) {
-        if (!starts) return;
-        if (rank < kTable) {
-          atomicAdd(&m.low[c][rank], static_cast<std::int32_t>(sum & 0xffff));
-          if (sum >> 16 != 0) atomicAdd(&m.high[c][rank], static_cast<std::int32_t>(sum >> 16));
-        } else {
-          const std::int64_t node = pixel_of(root[j]);
-          add_to(r.sums + node * fields + r.positions + group + c, sum);
-        }
-      };
-      if (shorts) {
-        std::int64_t packed = 0;
-        if (inside) {
-          const Pack<std::int16_t, 4> color = colors.shorts(pixel);
-#pragma unroll
-          for (int c = 0; c < 3; ++c) {
-            packed |= (color.element[c] + kShortOffset) << c * kShortBits;
-          }
-        }
-        const std::int64_t sums = sum_of_run(packed);
-        const std::int64_t offset = (end - lane + 1) * kShortOffset;
-#pragma unroll
-        for (int c = 0; c < 3; ++c) add(c, (sums >> c * kShortBits & kShortMask) - offset);
+    const auto add = [&](int pixel, int c, std::int64_t sum) {
+      const int rank = m.rank[pixel];
+      if (rank >= kTable) {
+        const std::int64_t node = pixel_of(pixel);
+        add_to(r.sums + node * fields + r.positions + group + c, sum);
+      } else if (shorts) {  // the sum of a tile fits
+        atomicAdd(&m.low[c][rank], static_cast<std::int32_t>(sum));
       } else {
-        for (int c = 0; c < channels; ++c) {
-          add(c, sum_of_run(inside ? colors.at(pixel, group + c, scale) : 0));
+        atomicAdd(&m.low[c][rank], static_cast<std::int32_t>(sum & 0xffff));
+        atomicAdd(&m.high[c][rank], static_cast<std::int32_t>(sum >> 16));
+      }
+    };
+    if (shorts) {
+      Pack<std::int16_t, 4> color[kRows];
+#pragma unroll
+      for (int j = 0; j < kRows; ++j) {
+        color[j] = {};
+        if (root[j] >= 0) color[j] = colors.shorts(pixel_of((first_row + j) * kSide + lane));
+      }
+#pragma unroll
+      for (int c = 0; c < kGroup; ++c) {
+        int column = 0;
+#pragma unroll
+        for (int j = 0; j < kRows; ++j) column += color[j].element[c];
+        const int sum = prefix_sum(is_uniform ? column : 0, lane);
+        const int total = __shfl_sync(kAll, sum, end) - sum + column;
+        if (starts) add(root[0], c, total);
+      }
+      if (!is_uniform) {
+#pragma unroll
+        for (int j = 0; j < kRows; ++j) {
+          if (root[j] < 0) continue;
+#pragma unroll
+          for (int c = 0; c < kGroup; ++c) add(root[j], c, color[j].element[c]);
+        }
+      }
+    } else {
+      for (int c = 0; c < channels; ++c) {
+        std::int32_t color[kRows];
+        long long column = 0;
+#pragma unroll
+        for (int j = 0; j < kRows; ++j) {
+          color[j] = 0;
+          if (root[j] >= 0) {
+            const std::int32_t pixel = pixel_of((first_row + j) * kSide + lane);
+            color[j] = colors.at(pixel, group + c, scale);
+          }
+          column += color[j];
+        }
+        const long long sum = prefix_sum(is_uniform ? column : 0LL, lane);
+        const long long total = __shfl_sync(kAll, sum, end) - sum + column;
+        if (starts) add(root[0], c, total);
+        if (!is_uniform) {
+#pragma unroll
+          for (int j = 0; j < kRows; ++j) {
+            if (root[j] >= 0) add(root[j], c, color[j]);
+          }
         }
       }
     }
@@ -489,7 +579,7 @@ __global__ void __launch_bounds__(kThreads)
     if (k < in_table) {
       std::int64_t* sums = r.sums + static_cast<std::int64_t>(pixel_of(m.root[k])) * fields;
       for (int c = 0; c < channels; ++c) {
-        sums[r.positions + group + c] = m.low[c][k] + (std::int64_t{m.high[c][k]} << 16);
+        sums[r.positions + group + c] = m.low[c][k] + m.high[c][k] * std::int64_t{1 << 16};
         m.low[c][k] = m.high[c][k] = 0;
       }
     }
@@ -515,8 +605,9 @@ __device__ __forceinline__ void unite_nodes(Node* nodes, std::int32_t a, std::in
   }
 }
 
-/// Pairs of pixels on the two sides of borders between tiles: first those side by side, then those
-/// one above the other, then those of neighbouring planes, all of which are borders.
+/// Pairs of pixels on the two sides of borders between tiles: first those side
+/// by side, then those one above the other, then those of neighbouring planes,
+/// all of which are borders.
 struct Seams {
   std::int64_t beside, between, behind;  // how many
 
@@ -537,7 +628,8 @@ __global__ void __launch_bounds__(kThreads)
   std::int32_t q = 0;       // beyond the border
   std::int32_t before = 0;  // from a pixel to the one before it along the border; 0 at a corner
   if (i < seams.beside) {
-    // Neighbouring threads take neighbouring rows: what is the same as the row above is left out.
+    // Neighbouring threads take neighbouring rows: what is the same as the row
+    // above is left out.
     const auto rows = static_cast<std::int64_t>(v.height) * v.depth;
     const std::int64_t row = i % rows;
     q = static_cast<std::int32_t>(row * v.width + (i / rows + 1) * kSide);
@@ -586,8 +678,10 @@ void find(const Call& call, const Regions& regions, const Labels& labels, const 
   const Volume& v = regions.volume;
   const auto tiles_y = static_cast<int>(blocks_for(v.height, kSide));
   const auto tiles_x = static_cast<int>(blocks_for(v.width, kSide));
-  std::size_t shared = (sizeof(TileMemory<typename Labels::Key>) + 15) / 16 * 16;
-  if (input.kind == StageInput::Labels::kTagsToSmooth) shared += kHaloSide * kHaloSide;
+  std::size_t shared = kHaloOffset<typename Labels::Key>;
+  if (input.kind == StageInput::Labels::kTagsToSmooth) {
+    shared += 2 * kHaloSize * sizeof(std::uint32_t);
+  }
   call.launch(tile_kernel<Labels>, static_cast<std::int64_t>(v.depth) * tiles_y * tiles_x, kThreads,
               shared, regions, labels, FixedColors(input.colors), out, tiles_y, tiles_x);
   call.launch(seam_kernel<Labels>, blocks_for(Seams(v).count(), kThreads), kThreads, 0, regions,
