@@ -164,8 +164,10 @@ struct TileMemory {
   std::int32_t first_rank[kSide];  // of the roots in a row
   std::int32_t num_roots;
   std::int32_t first_in_list;
-  // Of the first kTable roots:
-  std::int32_t root[kTable];         // pixel of the tile
+  // Of the roots:
+  std::uint16_t root[kTilePixels];  // pixel of the tile
+  std::uint8_t tag[kTilePixels];    // of tags
+  // Of the roots, if there are no more than kTable:
   std::uint32_t size_sum_y[kTable];  // size + 2^16 sum of y, none of which needs more bits
   std::int32_t sum_x[kTable];
   std::uint32_t rows[kTable], columns[kTable];  // bits of those that there are
@@ -429,21 +431,29 @@ __global__ void __launch_bounds__(kThreads, 4)
     if ((roots[j] >> lane & 1U) == 0) continue;
     const int rank = m.first_rank[row] + __popc(roots[j] & ~(kAll << lane));
     m.rank[i] = static_cast<std::uint16_t>(rank);
-    const std::int32_t node = pixel_of(i);
-    r.list[m.first_in_list + rank] = node;
-    if constexpr (kTags) out[node] = labels.label(y0 + row, x0 + lane, keys[j]);
-    if (rank < kTable) {
-      m.root[rank] = i;
-    } else {
-      r.nodes[node] = {node, 0, node, z, y0 + row, y0 + row, x0 + lane, x0 + lane};
-      for (std::int32_t f = 0; f < fields; ++f) {
-        r.sums[static_cast<std::int64_t>(node) * fields + f] = 0;
-      }
-    }
+    m.root[rank] = static_cast<std::uint16_t>(i);
+    if constexpr (kTags) m.tag[rank] = keys[j];
   }
   __syncthreads();
+  const int k = static_cast<int>(threadIdx.x);
+  // Where there are too many for the table, which is rare, all goes to memory at once.
+  const bool in_table = m.num_roots <= kTable;
+  for (int rank = k; rank < m.num_roots; rank += kThreads) {
+    const int i = m.root[rank];
+    const std::int32_t node = pixel_of(i);
+    const int y = y0 + i / kSide;
+    const int x = x0 + i % kSide;
+    r.list[m.first_in_list + rank] = node;
+    if constexpr (kTags) out[node] = labels.label(y, x, m.tag[rank]);
+    if (in_table) continue;
+    r.nodes[node] = {node, 0, node, z, y, y, x, x};
+    for (std::int32_t f = 0; f < fields; ++f) {
+      r.sums[static_cast<std::int64_t>(node) * fields + f] = 0;
+    }
+  }
+  if (!in_table) __syncthreads();
 
-  // Sizes, boxes and positions, run by run.
+    // Sizes, boxes and positions, run by run.
 #pragma unroll
   for (int j = 0; j < kRows; ++j) {
     const int row = first_row + j;
@@ -451,11 +461,11 @@ __global__ void __launch_bounds__(kThreads, 4)
       r.map[pixel_of(row * kSide + lane)] = root[j] >= 0 ? pixel_of(root[j]) : kOutside;
     }
     if ((run[j].starts >> lane & 1U) == 0) continue;
-    const int rank = m.rank[root[j]];
     const int end = run[j].end(lane);
     const int length = end - lane + 1;
     const int sum_x = (lane + end) * length / 2;
-    if (rank < kTable) {
+    if (in_table) {
+      const int rank = m.rank[root[j]];
       atomicAdd(&m.size_sum_y[rank], static_cast<unsigned>(length + (row * length << 16)));
       atomicAdd(&m.sum_x[rank], sum_x);
       atomicOr(&m.rows[rank], 1U << row);
@@ -474,10 +484,21 @@ __global__ void __launch_bounds__(kThreads, 4)
       }
     }
   }
+  const double scale = colors.scale();
+  if (!in_table) {
+    for (std::int32_t c = 0; c < r.channels; ++c) {
+#pragma unroll
+      for (int j = 0; j < kRows; ++j) {
+        if (root[j] < 0) continue;
+        const std::int64_t node = pixel_of(root[j]);
+        add_to(r.sums + node * fields + r.positions + c,
+               colors.at(pixel_of((first_row + j) * kSide + lane), c, scale));
+      }
+    }
+    return;
+  }
   __syncthreads();
-  const int in_table = min(m.num_roots, kTable);
-  const int k = static_cast<int>(threadIdx.x);
-  if (k < in_table) {
+  if (k < m.num_roots) {
     const int i = m.root[k];
     const std::int32_t node = pixel_of(i);
     const auto size = static_cast<std::int32_t>(m.size_sum_y[k] & 0xffffU);
@@ -497,7 +518,6 @@ __global__ void __launch_bounds__(kThreads, 4)
       sums[1] = static_cast<std::int64_t>(x0) * size + m.sum_x[k];
     }
   }
-  if (r.channels == 0) return;
 
   // Colours. Where all rows of the warp have one root, they are added up first,
   // and then over the columns of that root; elsewhere pixel by pixel.
@@ -512,15 +532,11 @@ __global__ void __launch_bounds__(kThreads, 4)
   uniform.starts = __ballot_sync(kAll, starts);
   const int end = uniform.end(lane);
   const bool shorts = colors.kind == StageColors::Kind::kShorts;
-  const double scale = colors.scale();
   for (int group = 0; group < r.channels; group += kGroup) {
     const int channels = min(r.channels - group, kGroup);
     const auto add = [&](int pixel, int c, std::int64_t sum) {
       const int rank = m.rank[pixel];
-      if (rank >= kTable) {
-        const std::int64_t node = pixel_of(pixel);
-        add_to(r.sums + node * fields + r.positions + group + c, sum);
-      } else if (shorts) {  // the sum of a tile fits
+      if (shorts) {  // the sum of a tile fits
         atomicAdd(&m.low[c][rank], static_cast<std::int32_t>(sum));
       } else {
         atomicAdd(&m.low[c][rank], static_cast<std::int32_t>(sum & 0xffff));
@@ -576,7 +592,7 @@ __global__ void __launch_bounds__(kThreads, 4)
       }
     }
     __syncthreads();
-    if (k < in_table) {
+    if (k < m.num_roots) {
       std::int64_t* sums = r.sums + static_cast<std::int64_t>(pixel_of(m.root[k])) * fields;
       for (int c = 0; c < channels; ++c) {
         sums[r.positions + group + c] = m.low[c][k] + m.high[c][k] * std::int64_t{1 << 16};
