@@ -138,13 +138,16 @@ struct TagLabels {
 // --- within a tile
 // --------------------------------------------------------------------------------
 
-/// What the rows of a tile, the lanes of a warp, look like to a lane.
-struct Run {
-  unsigned starts;  // bit x: a run starts at x
+/// What a row of a tile looks like.
+struct Row {
   unsigned inside;  // bit x: x has a label
+  unsigned starts;  // bit x: a run of equal labels starts at x
+  unsigned above;   // bit x: x has the label of the pixel above
 
-  /// Where the run of lane x starts.
-  __device__ int start(int x) const { return 31 - __clz(static_cast<int>(starts & up_to(x))); }
+  /// Where the run of x starts.
+  __device__ int start(int x) const {
+    return kWarp - 1 - __clz(static_cast<int>(starts & up_to(x)));
+  }
   /// The last of the run that starts at x.
   __device__ int end(int x) const {
     const unsigned next = (starts | ~inside) & ~up_to(x);
@@ -154,25 +157,20 @@ struct Run {
 };
 
 /// How the shared memory of a block is used.
-template <class Key>
 struct TileMemory {
-  std::int32_t up[kTilePixels];     // of the union-find, by pixel of the tile; kOutside
-  std::uint16_t rank[kTilePixels];  // of a root among those of the tile
-  // Of the last row of each warp.
-  Key keys[kThreads / kWarp][kSide];
-  Run last[kThreads / kWarp];
-  std::int32_t first_rank[kSide];  // of the roots in a row
+  Row rows[kSide];
   std::int32_t num_roots;
   std::int32_t first_in_list;
+  // By pixel of the tile, where a run starts:
+  std::int32_t up[kTilePixels];     // of the union-find; then its root
+  std::uint16_t rank[kTilePixels];  // of a root among those of the tile
   // Of the roots:
   std::uint16_t root[kTilePixels];  // pixel of the tile
-  std::uint8_t tag[kTilePixels];    // of tags
   // Of the roots, if there are no more than kTable:
   std::uint32_t size_sum_y[kTable];  // size + 2^16 sum of y, none of which needs more bits
   std::int32_t sum_x[kTable];
-  std::uint32_t rows[kTable], columns[kTable];  // bits of those that there are
-  std::int32_t low[kGroup][kTable],
-      high[kGroup][kTable];  // sums of colours: low + 2^16 high
+  std::uint32_t rows_of[kTable], columns_of[kTable];       // bits of those that there are
+  std::int32_t low[kGroup][kTable], high[kGroup][kTable];  // sums of colours: low + 2^16 high
 };
 
 __device__ __forceinline__ int find_in_tile(const std::int32_t* up, int i) {
@@ -318,237 +316,168 @@ __device__ __forceinline__ T prefix_sum(T value, int lane) {
 }
 
 /// Where the halo begins in shared memory.
-template <class Key>
-constexpr std::size_t kHaloOffset = (sizeof(TileMemory<Key>) + 15) / 16 * 16;
+constexpr std::size_t kHaloOffset = (sizeof(TileMemory) + 15) / 16 * 16;
 
-template <class Labels>
-__global__ void __launch_bounds__(kThreads, 4)
-    tile_kernel(const Regions r, const Labels labels, const FixedColors colors, std::int32_t* out,
-                int tiles_y, int tiles_x) {
-  using Key = typename Labels::Key;
-  constexpr bool kTags = std::is_same_v<Labels, TagLabels>;
-  auto& m = *shared_memory<TileMemory<Key>>();
-  const int warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const auto tile = static_cast<int>(blockIdx.x);
-  const int z = tile / (tiles_y * tiles_x);
-  const int y0 = tile / tiles_x % tiles_y * kSide;
-  const int x0 = tile % tiles_x * kSide;
-  const Volume v = r.volume;
-  const auto first_pixel =
-      static_cast<std::int32_t>(z * v.plane() + static_cast<std::int64_t>(y0) * v.width + x0);
-  const auto pixel_of = [&](int i) { return first_pixel + i / kSide * v.width + i % kSide; };
+/// Where a tile is.
+struct Tile {
+  std::int32_t z, y, x;  // its first pixel
+  std::int32_t first;
+  std::int32_t width;  // of the volume
 
-  std::uint32_t* halo = nullptr;
-  if constexpr (kTags) {
-    if (labels.smooth) {
-      halo = shared_memory<std::uint32_t>(kHaloOffset<Key>);
-      smooth_tile(labels, v, y0, x0, halo);
-    }
-  }
+  /// Pixel i of the tile.
+  __device__ std::int32_t pixel(int i) const { return first + i / kSide * width + i % kSide; }
+};
 
-  // The runs of each row.
-  const int first_row = warp * kRows;
-  const bool has_column = x0 + lane < v.width;
-  Run run[kRows];
-  Key keys[kRows];
-#pragma unroll
-  for (int j = 0; j < kRows; ++j) {
-    const int row = first_row + j;
-    bool inside = has_column && y0 + row < v.height;
-    keys[j] = 0;
-    if constexpr (kTags) {
-      if (inside) {
-        keys[j] = labels.smooth ? reinterpret_cast<const Key*>(halo)[halo_byte(row, lane)]
-                                : labels.tags[pixel_of(row * kSide + lane)];
-      }
-      inside = inside && keys[j] != kTagOutside;
-    } else {
-      if (inside) inside = labels.read(z, y0 + row, x0 + lane, &keys[j]);
-    }
-    run[j].inside = __ballot_sync(kAll, inside);
-    bool differs = true;
-    if constexpr (kTags) {
-      differs = __shfl_up_sync(kAll, static_cast<unsigned>(keys[j]), 1U) != keys[j];
-    } else {
-      differs = __shfl_up_sync(kAll, static_cast<unsigned long long>(keys[j]), 1U) != keys[j];
-    }
-    const bool left_inside = lane > 0 && (run[j].inside >> (lane - 1) & 1U) != 0;
-    run[j].starts = __ballot_sync(kAll, inside && (differs || !left_inside));
-    m.up[row * kSide + lane] = row * kSide + lane;  // read where runs start
-  }
-  m.keys[warp][lane] = keys[kRows - 1];
-  if (lane == 0) m.last[warp] = run[kRows - 1];
-  __syncthreads();
+/// Calls f(x) for the bits that are set.
+template <class F>
+__device__ __forceinline__ void for_each_bit(unsigned bits, F f) {
+#pragma unroll 1
+  for (; bits != 0; bits &= bits - 1) f(__ffs(static_cast<int>(bits)) - 1);
+}
 
-  // Where two runs, one above the other, begin to overlap, they are joined.
-#pragma unroll
-  for (int j = 0; j < kRows; ++j) {
-    const int row = first_row + j;
-    if (row == 0) continue;
-    const Run above = j > 0 ? run[max(j - 1, 0)] : m.last[max(warp - 1, 0)];
-    const Key key_above = j > 0 ? keys[max(j - 1, 0)] : m.keys[max(warp - 1, 0)][lane];
-    const unsigned begins = run[j].inside & above.inside & (run[j].starts | above.starts);
-    if ((begins >> lane & 1U) != 0 && keys[j] == key_above) {
-      unite_in_tile(m.up, row * kSide + run[j].start(lane), (row - 1) * kSide + above.start(lane));
-    }
+/// Joins the runs of a tile to nodes, and sums up all but colours. For one warp, whose lanes take a
+/// row each: there are few runs in a row.
+__device__ void join_runs(const Regions& r, const Tile& tile, TileMemory& m, int lane) {
+  const Row row = m.rows[lane];
+  const int begin = lane * kSide;
+  if (lane > 0) {
+    // Where two runs, one above the other, begin to overlap.
+    const Row above = m.rows[lane - 1];
+    for_each_bit(row.above & (row.starts | above.starts), [&](int x) {
+      unite_in_tile(m.up, begin + row.start(x), begin - kSide + above.start(x));
+    });
   }
-  __syncthreads();
-
-  // Roots are numbered in raster order, and listed.
-  int root[kRows];
-  unsigned roots[kRows];
-#pragma unroll
-  for (int j = 0; j < kRows; ++j) {
-    const int row = first_row + j;
-    const bool inside = (run[j].inside >> lane & 1U) != 0;
-    root[j] = inside ? find_in_tile(m.up, row * kSide + run[j].start(lane)) : kOutside;
-    roots[j] = __ballot_sync(kAll, root[j] == row * kSide + lane);
-    if (lane == 0) m.first_rank[row] = __popc(roots[j]);
+  __syncwarp();
+  int num_roots = 0;
+  for_each_bit(row.starts, [&](int x) {
+    const int root = find_in_tile(m.up, begin + x);
+    m.up[begin + x] = root;
+    num_roots += root == begin + x ? 1 : 0;
+  });
+  const int sum = prefix_sum(num_roots, lane);
+  num_roots = __shfl_sync(kAll, sum, kWarp - 1);
+  std::int32_t first_in_list = 0;
+  if (lane == 0) {
+    if (num_roots > 0) first_in_list = atomicAdd(&r.counters->num_nodes, num_roots);
+    m.first_in_list = first_in_list;
+    m.num_roots = num_roots;
   }
-  if (threadIdx.x < kTable) {
-    const unsigned k = threadIdx.x;
-    m.size_sum_y[k] = m.rows[k] = m.columns[k] = 0;
-    m.sum_x[k] = 0;
-    for (int c = 0; c < kGroup; ++c) m.low[c][k] = m.high[c][k] = 0;
-  }
-  __syncthreads();
-  if (warp == 0) {
-    const int count = m.first_rank[lane];
-    const int sum = prefix_sum(count, lane);
-    m.first_rank[lane] = sum - count;
-    if (lane == kWarp - 1) {
-      m.num_roots = sum;
-      m.first_in_list = sum > 0 ? atomicAdd(&r.counters->num_nodes, sum) : 0;
-    }
-  }
-  __syncthreads();
+  int rank = sum;
+  for_each_bit(row.starts, [&](int x) {
+    if (m.up[begin + x] == begin + x) ++rank;
+  });
+  rank = 2 * sum - rank;  // of the first root of the row
+  for_each_bit(row.starts, [&](int x) {
+    if (m.up[begin + x] != begin + x) return;
+    m.rank[begin + x] = static_cast<std::uint16_t>(rank);
+    m.root[rank++] = static_cast<std::uint16_t>(begin + x);
+  });
+  __syncwarp();
+  const bool in_table = num_roots <= kTable;
   const std::int32_t fields = r.fields();
-#pragma unroll
-  for (int j = 0; j < kRows; ++j) {
-    const int row = first_row + j;
-    const int i = row * kSide + lane;
-    if ((roots[j] >> lane & 1U) == 0) continue;
-    const int rank = m.first_rank[row] + __popc(roots[j] & ~(kAll << lane));
-    m.rank[i] = static_cast<std::uint16_t>(rank);
-    m.root[rank] = static_cast<std::uint16_t>(i);
-    if constexpr (kTags) m.tag[rank] = keys[j];
-  }
-  __syncthreads();
-  const int k = static_cast<int>(threadIdx.x);
-  // Where there are too many for the table, which is rare, all goes to memory at once.
-  const bool in_table = m.num_roots <= kTable;
-  for (int rank = k; rank < m.num_roots; rank += kThreads) {
-    const int i = m.root[rank];
-    const std::int32_t node = pixel_of(i);
-    const int y = y0 + i / kSide;
-    const int x = x0 + i % kSide;
-    r.list[m.first_in_list + rank] = node;
-    if constexpr (kTags) out[node] = labels.label(y, x, m.tag[rank]);
-    if (in_table) continue;
-    r.nodes[node] = {node, 0, node, z, y, y, x, x};
-    for (std::int32_t f = 0; f < fields; ++f) {
-      r.sums[static_cast<std::int64_t>(node) * fields + f] = 0;
-    }
-  }
-  if (!in_table) __syncthreads();
-
-    // Sizes, boxes and positions, run by run.
-#pragma unroll
-  for (int j = 0; j < kRows; ++j) {
-    const int row = first_row + j;
-    if (has_column && y0 + row < v.height) {
-      r.map[pixel_of(row * kSide + lane)] = root[j] >= 0 ? pixel_of(root[j]) : kOutside;
-    }
-    if ((run[j].starts >> lane & 1U) == 0) continue;
-    const int end = run[j].end(lane);
-    const int length = end - lane + 1;
-    const int sum_x = (lane + end) * length / 2;
-    if (in_table) {
-      const int rank = m.rank[root[j]];
-      atomicAdd(&m.size_sum_y[rank], static_cast<unsigned>(length + (row * length << 16)));
-      atomicAdd(&m.sum_x[rank], sum_x);
-      atomicOr(&m.rows[rank], 1U << row);
-      atomicOr(&m.columns[rank], Run::up_to(end) & ~(Run::up_to(lane) >> 1));
-    } else {
-      const std::int32_t index = pixel_of(root[j]);
-      Node* node = &r.nodes[index];
-      atomicAdd(&node->size, length);
-      atomicMax(&node->last_y, y0 + row);
-      atomicMin(&node->first_x, x0 + lane);
-      atomicMax(&node->last_x, x0 + end);
-      if (r.positions != 0) {
-        std::int64_t* sums = r.sums + static_cast<std::int64_t>(index) * fields;
-        add_to(sums, static_cast<std::int64_t>(y0 + row) * length);
-        add_to(sums + 1, static_cast<std::int64_t>(x0) * length + sum_x);
+  if (!in_table) {
+    for (int k = lane; k < num_roots; k += kWarp) {
+      const std::int32_t node = tile.pixel(m.root[k]);
+      const int y = tile.y + m.root[k] / kSide;
+      const int x = tile.x + m.root[k] % kSide;
+      r.nodes[node] = {node, 0, node, tile.z, y, y, x, x};
+      for (std::int32_t f = 0; f < fields; ++f) {
+        r.sums[static_cast<std::int64_t>(node) * fields + f] = 0;
       }
     }
+    __syncwarp();
   }
+  for_each_bit(row.starts, [&](int x) {
+    const int root = m.up[begin + x];
+    const int end = row.end(x);
+    const int length = end - x + 1;
+    const int sum_x = (x + end) * length / 2;
+    if (in_table) {
+      const int k = m.rank[root];
+      atomicAdd(&m.size_sum_y[k], static_cast<unsigned>(length + (lane * length << 16)));
+      atomicAdd(&m.sum_x[k], sum_x);
+      atomicOr(&m.rows_of[k], 1U << lane);
+      atomicOr(&m.columns_of[k], Row::up_to(end) & ~(Row::up_to(x) >> 1));
+      return;
+    }
+    const std::int32_t index = tile.pixel(root);
+    Node* node = &r.nodes[index];
+    atomicAdd(&node->size, length);
+    atomicMax(&node->last_y, tile.y + lane);
+    atomicMin(&node->first_x, tile.x + x);
+    atomicMax(&node->last_x, tile.x + end);
+    if (r.positions != 0) {
+      std::int64_t* sums = r.sums + static_cast<std::int64_t>(index) * fields;
+      add_to(sums, static_cast<std::int64_t>(tile.y + lane) * length);
+      add_to(sums + 1, static_cast<std::int64_t>(tile.x) * length + sum_x);
+    }
+  });
+}
+
+/// Makes node k of what the table says.
+__device__ void write_node(const Regions& r, const Tile& tile, const TileMemory& m, int k) {
+  const int i = m.root[k];
+  const std::int32_t node = tile.pixel(i);
+  const auto size = static_cast<std::int32_t>(m.size_sum_y[k] & 0xffffU);
+  const auto columns = static_cast<int>(m.columns_of[k]);
+  const int last_y = kWarp - 1 - __clz(static_cast<int>(m.rows_of[k]));
+  r.nodes[node] = {node,
+                   size,
+                   node,
+                   tile.z,
+                   tile.y + i / kSide,
+                   tile.y + last_y,
+                   tile.x + __ffs(columns) - 1,
+                   tile.x + kWarp - 1 - __clz(columns)};
+  if (r.positions != 0) {
+    std::int64_t* sums = r.sums + static_cast<std::int64_t>(node) * r.fields();
+    sums[0] = static_cast<std::int64_t>(tile.y) * size + (m.size_sum_y[k] >> 16);
+    sums[1] = static_cast<std::int64_t>(tile.x) * size + m.sum_x[k];
+  }
+}
+
+/// Sums up the colours of the nodes. root: those of the thread's pixels, in rows from first_row on.
+__device__ void sum_colors(const Regions& r, const FixedColors& colors, const Tile& tile,
+                           TileMemory& m, const int (&root)[kRows], int first_row, int lane) {
   const double scale = colors.scale();
-  if (!in_table) {
+  const std::int32_t fields = r.fields();
+  const auto pixel = [&](int j) { return tile.pixel((first_row + j) * kSide + lane); };
+  if (m.num_roots > kTable) {
     for (std::int32_t c = 0; c < r.channels; ++c) {
 #pragma unroll
       for (int j = 0; j < kRows; ++j) {
         if (root[j] < 0) continue;
-        const std::int64_t node = pixel_of(root[j]);
-        add_to(r.sums + node * fields + r.positions + c,
-               colors.at(pixel_of((first_row + j) * kSide + lane), c, scale));
+        const std::int64_t node = tile.pixel(root[j]);
+        add_to(r.sums + node * fields + r.positions + c, colors.at(pixel(j), c, scale));
       }
     }
     return;
   }
-  __syncthreads();
-  if (k < m.num_roots) {
-    const int i = m.root[k];
-    const std::int32_t node = pixel_of(i);
-    const auto size = static_cast<std::int32_t>(m.size_sum_y[k] & 0xffffU);
-    const auto columns = static_cast<int>(m.columns[k]);
-    const int last_y = kWarp - 1 - __clz(static_cast<int>(m.rows[k]));
-    r.nodes[node] = {node,
-                     size,
-                     node,
-                     z,
-                     y0 + i / kSide,
-                     y0 + last_y,
-                     x0 + __ffs(columns) - 1,
-                     x0 + kWarp - 1 - __clz(columns)};
-    if (r.positions != 0) {
-      std::int64_t* sums = r.sums + static_cast<std::int64_t>(node) * fields;
-      sums[0] = static_cast<std::int64_t>(y0) * size + (m.size_sum_y[k] >> 16);
-      sums[1] = static_cast<std::int64_t>(x0) * size + m.sum_x[k];
-    }
-  }
-
-  // Colours. Where all rows of the warp have one root, they are added up first,
-  // and then over the columns of that root; elsewhere pixel by pixel.
+  // Where all rows of the warp have one root, they are added up first, and then over the columns of
+  // that root; elsewhere pixel by pixel.
   bool is_uniform = root[0] >= 0;
 #pragma unroll
   for (int j = 1; j < kRows; ++j) is_uniform = is_uniform && root[j] == root[0];
   const int root_left = __shfl_up_sync(kAll, root[0], 1U);
-  Run uniform;
+  Row uniform{};
   uniform.inside = __ballot_sync(kAll, is_uniform);
   const bool left_uniform = lane > 0 && (uniform.inside >> (lane - 1) & 1U) != 0;
   const bool starts = is_uniform && !(left_uniform && root_left == root[0]);
   uniform.starts = __ballot_sync(kAll, starts);
   const int end = uniform.end(lane);
+  int rank[kRows];
+#pragma unroll
+  for (int j = 0; j < kRows; ++j) rank[j] = root[j] >= 0 ? m.rank[root[j]] : -1;
+  const auto k = static_cast<int>(threadIdx.x);
   const bool shorts = colors.kind == StageColors::Kind::kShorts;
   for (int group = 0; group < r.channels; group += kGroup) {
     const int channels = min(r.channels - group, kGroup);
-    const auto add = [&](int pixel, int c, std::int64_t sum) {
-      const int rank = m.rank[pixel];
-      if (shorts) {  // the sum of a tile fits
-        atomicAdd(&m.low[c][rank], static_cast<std::int32_t>(sum));
-      } else {
-        atomicAdd(&m.low[c][rank], static_cast<std::int32_t>(sum & 0xffff));
-        atomicAdd(&m.high[c][rank], static_cast<std::int32_t>(sum >> 16));
-      }
-    };
-    if (shorts) {
+    if (shorts) {  // the sum of a tile fits
       Pack<std::int16_t, 4> color[kRows];
 #pragma unroll
       for (int j = 0; j < kRows; ++j) {
         color[j] = {};
-        if (root[j] >= 0) color[j] = colors.shorts(pixel_of((first_row + j) * kSide + lane));
+        if (rank[j] >= 0) color[j] = colors.shorts(pixel(j));
       }
 #pragma unroll
       for (int c = 0; c < kGroup; ++c) {
@@ -557,43 +486,44 @@ __global__ void __launch_bounds__(kThreads, 4)
         for (int j = 0; j < kRows; ++j) column += color[j].element[c];
         const int sum = prefix_sum(is_uniform ? column : 0, lane);
         const int total = __shfl_sync(kAll, sum, end) - sum + column;
-        if (starts) add(root[0], c, total);
+        if (starts) atomicAdd(&m.low[c][rank[0]], total);
       }
       if (!is_uniform) {
 #pragma unroll
         for (int j = 0; j < kRows; ++j) {
-          if (root[j] < 0) continue;
+          if (rank[j] < 0) continue;
 #pragma unroll
-          for (int c = 0; c < kGroup; ++c) add(root[j], c, color[j].element[c]);
+          for (int c = 0; c < kGroup; ++c) atomicAdd(&m.low[c][rank[j]], color[j].element[c]);
         }
       }
     } else {
+#pragma unroll 1
       for (int c = 0; c < channels; ++c) {
+        const auto add = [&](int to, long long sum) {
+          atomicAdd(&m.low[c][to], static_cast<std::int32_t>(sum & 0xffff));
+          atomicAdd(&m.high[c][to], static_cast<std::int32_t>(sum >> 16));
+        };
         std::int32_t color[kRows];
         long long column = 0;
 #pragma unroll
         for (int j = 0; j < kRows; ++j) {
-          color[j] = 0;
-          if (root[j] >= 0) {
-            const std::int32_t pixel = pixel_of((first_row + j) * kSide + lane);
-            color[j] = colors.at(pixel, group + c, scale);
-          }
+          color[j] = rank[j] >= 0 ? colors.at(pixel(j), group + c, scale) : 0;
           column += color[j];
         }
         const long long sum = prefix_sum(is_uniform ? column : 0LL, lane);
         const long long total = __shfl_sync(kAll, sum, end) - sum + column;
-        if (starts) add(root[0], c, total);
+        if (starts) add(rank[0], total);
         if (!is_uniform) {
 #pragma unroll
           for (int j = 0; j < kRows; ++j) {
-            if (root[j] >= 0) add(root[j], c, color[j]);
+            if (rank[j] >= 0) add(rank[j], color[j]);
           }
         }
       }
     }
     __syncthreads();
     if (k < m.num_roots) {
-      std::int64_t* sums = r.sums + static_cast<std::int64_t>(pixel_of(m.root[k])) * fields;
+      std::int64_t* sums = r.sums + static_cast<std::int64_t>(tile.pixel(m.root[k])) * fields;
       for (int c = 0; c < channels; ++c) {
         sums[r.positions + group + c] = m.low[c][k] + m.high[c][k] * std::int64_t{1 << 16};
         m.low[c][k] = m.high[c][k] = 0;
@@ -601,6 +531,103 @@ __global__ void __launch_bounds__(kThreads, 4)
     }
     __syncthreads();
   }
+}
+
+template <class Labels>
+__global__ void __launch_bounds__(kThreads, 5)
+    tile_kernel(const Regions r, const Labels labels, const FixedColors colors, std::int32_t* out,
+                int tiles_y, int tiles_x) {
+  using Key = typename Labels::Key;
+  constexpr bool kTags = std::is_same_v<Labels, TagLabels>;
+  auto& m = *shared_memory<TileMemory>();
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const auto index = static_cast<int>(blockIdx.x);
+  const Volume v = r.volume;
+  Tile tile{};
+  tile.z = index / (tiles_y * tiles_x);
+  tile.y = index / tiles_x % tiles_y * kSide;
+  tile.x = index % tiles_x * kSide;
+  tile.first = static_cast<std::int32_t>(tile.z * v.plane() +
+                                         static_cast<std::int64_t>(tile.y) * v.width + tile.x);
+  tile.width = v.width;
+  if (threadIdx.x < kTable) {
+    const unsigned k = threadIdx.x;
+    m.size_sum_y[k] = m.rows_of[k] = m.columns_of[k] = 0;
+    m.sum_x[k] = 0;
+    for (int c = 0; c < kGroup; ++c) m.low[c][k] = m.high[c][k] = 0;
+  }
+  const std::uint8_t* halo = nullptr;
+  if constexpr (kTags) {
+    if (labels.smooth) {
+      auto* words = shared_memory<std::uint32_t>(kHaloOffset);
+      smooth_tile(labels, v, tile.y, tile.x, words);
+      halo = reinterpret_cast<const std::uint8_t*>(words);
+    }
+  }
+  // Whether pixel i of the tile, which exists, has a label, and which.
+  const auto read = [&](int i, Key* key) {
+    if constexpr (kTags) {
+      *key = halo != nullptr ? halo[halo_byte(i / kSide, i % kSide)] : labels.tags[tile.pixel(i)];
+      return *key != kTagOutside;
+    } else {
+      return labels.read(tile.z, tile.y + i / kSide, tile.x + i % kSide, key);
+    }
+  };
+
+  const int first_row = warp * kRows;
+  const bool has_column = tile.x + lane < v.width;
+  Row row[kRows];
+  Key key = 0;
+  bool inside = first_row > 0 && has_column && tile.y + first_row - 1 < v.height &&
+                read((first_row - 1) * kSide + lane, &key);
+#pragma unroll
+  for (int j = 0; j < kRows; ++j) {
+    const int i = (first_row + j) * kSide + lane;
+    const Key key_above = key;
+    const bool inside_above = inside;
+    key = 0;
+    inside = has_column && tile.y + first_row + j < v.height && read(i, &key);
+    bool differs = true;
+    if constexpr (kTags) {
+      differs = __shfl_up_sync(kAll, static_cast<unsigned>(key), 1U) != key;
+    } else {
+      differs = __shfl_up_sync(kAll, static_cast<unsigned long long>(key), 1U) != key;
+    }
+    row[j].inside = __ballot_sync(kAll, inside);
+    const unsigned borders = __ballot_sync(kAll, differs) | 1U;
+    row[j].starts = row[j].inside & (borders | ~(row[j].inside << 1));
+    row[j].above = __ballot_sync(kAll, inside && inside_above && key == key_above);
+    m.up[i] = i;
+    if (lane == 0) m.rows[first_row + j] = row[j];
+  }
+  __syncthreads();
+  if (warp == 0) join_runs(r, tile, m, lane);
+  __syncthreads();
+
+  const auto thread = static_cast<int>(threadIdx.x);
+  if (thread < m.num_roots && m.num_roots <= kTable) write_node(r, tile, m, thread);
+#pragma unroll 1
+  for (int k = thread; k < m.num_roots; k += kThreads) {
+    const int i = m.root[k];
+    const std::int32_t node = tile.pixel(i);
+    r.list[m.first_in_list + k] = node;
+    if constexpr (kTags) {
+      Key tag = 0;
+      read(i, &tag);
+      out[node] = labels.label(tile.y + i / kSide, tile.x + i % kSide, tag);
+    }
+  }
+  int root[kRows];
+#pragma unroll
+  for (int j = 0; j < kRows; ++j) {
+    const int y = first_row + j;
+    root[j] = (row[j].inside >> lane & 1U) != 0 ? m.up[y * kSide + row[j].start(lane)] : kOutside;
+    if (has_column && tile.y + y < v.height) {
+      r.map[tile.pixel(y * kSide + lane)] = root[j] >= 0 ? tile.pixel(root[j]) : kOutside;
+    }
+  }
+  if (r.channels > 0) sum_colors(r, colors, tile, m, root, first_row, lane);
 }
 
 // --- across tiles
@@ -694,7 +721,7 @@ void find(const Call& call, const Regions& regions, const Labels& labels, const 
   const Volume& v = regions.volume;
   const auto tiles_y = static_cast<int>(blocks_for(v.height, kSide));
   const auto tiles_x = static_cast<int>(blocks_for(v.width, kSide));
-  std::size_t shared = kHaloOffset<typename Labels::Key>;
+  std::size_t shared = kHaloOffset;
   if (input.kind == StageInput::Labels::kTagsToSmooth) {
     shared += 2 * kHaloSize * sizeof(std::uint32_t);
   }
