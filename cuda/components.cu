@@ -266,40 +266,40 @@ __device__ void smooth_tile(const TagLabels& labels, const Volume& v, int y0, in
     halo[row * kHaloStride + 1 + column] = word;
   }
   __syncthreads();
-  // Two passes, each first the even rows and then the odd ones. Each step reads
-  // old rows of its own parity and writes new ones to the other buffer, where
-  // the next finds them. What a step gets wrong for want of a wider halo is one
-  // pixel further in after each, and does not come as far as the tile.
+  // Two passes, each first the even rows and then the odd ones, a word each thread; y0 and kHalo
+  // are even. Each step reads old rows of its own parity and writes new ones to the other buffer,
+  // where the next finds them. What a step gets wrong for want of a wider halo is one pixel further
+  // in after each, and does not come as far as the tile.
+  static_assert(kHaloRows / 2 * kHaloWords <= kThreads);
+  const int column = thread % kHaloWords;
+  std::uint32_t inner = 0;  // bytes that are not at the edge of the image, where labels stay
+  for (int j = 0; j < 4; ++j) {
+    const int x = x0 - kHalo + 4 * column + j;
+    if (x > 0 && x < v.width - 1) inner |= 0xffU << 8 * j;
+  }
   std::uint32_t* even = halo;
   std::uint32_t* odd = halo;
 #pragma unroll 1
   for (int step = 0; step < 4; ++step) {
-    const int parity = step & 1;  // y0 and kHalo are even
-    const std::uint32_t* old = parity == 0 ? even : odd;
-    const std::uint32_t* others = parity == 0 ? odd : even;
+    const bool is_even = step % 2 == 0;
+    const std::uint32_t* old = is_even ? even : odd;
+    const std::uint32_t* others = is_even ? odd : even;
     std::uint32_t* to = old == halo ? halo + kHaloSize : halo;
-    for (int i = thread; i < kHaloRows / 2 * kHaloWords; i += kThreads) {
-      const int row = 2 * (i / kHaloWords) + parity;
-      const int column = i % kHaloWords;
+    const int row = 2 + step + thread / kHaloWords * 2;
+    if (row <= kHaloRows - 2 - step) {
       const int y = y0 - kHalo + row;
-      const int x = x0 - kHalo + 4 * column;
       const int at = row * kHaloStride + 1 + column;
       const std::uint32_t own = old[at];
       std::uint32_t result = own;
-      if (row > 0 && row < kHaloRows - 1 && y > 0 && y < v.height - 1) {
+      if (y > 0 && y < v.height - 1) {
         const std::uint32_t west = own << 8 | old[at - 1] >> 24;
         const std::uint32_t east = own >> 8 | old[at + 1] << 24;
         result = majorities(own, others[at - kHaloStride], west, east, others[at + kHaloStride]);
-        if (x <= 0 || x + 4 >= v.width) {  // what lies at the edge of the image stays
-          for (int j = 0; j < 4; ++j) {
-            const bool inner = x + j > 0 && x + j < v.width - 1;
-            if (!inner) result ^= (result ^ own) & 0xffU << 8 * j;
-          }
-        }
+        result = (result & inner) | (own & ~inner);
       }
       to[at] = result;
     }
-    (parity == 0 ? even : odd) = to;
+    (is_even ? even : odd) = to;
     __syncthreads();
   }
 }
@@ -348,25 +348,19 @@ __device__ void join_runs(const Regions& r, const Tile& tile, TileMemory& m, int
     });
   }
   __syncwarp();
-  int num_roots = 0;
+  int own_roots = 0;
   for_each_bit(row.starts, [&](int x) {
     const int root = find_in_tile(m.up, begin + x);
     m.up[begin + x] = root;
-    num_roots += root == begin + x ? 1 : 0;
+    own_roots += root == begin + x ? 1 : 0;
   });
-  const int sum = prefix_sum(num_roots, lane);
-  num_roots = __shfl_sync(kAll, sum, kWarp - 1);
-  std::int32_t first_in_list = 0;
+  const int sum = prefix_sum(own_roots, lane);
+  const int num_roots = __shfl_sync(kAll, sum, kWarp - 1);
   if (lane == 0) {
-    if (num_roots > 0) first_in_list = atomicAdd(&r.counters->num_nodes, num_roots);
-    m.first_in_list = first_in_list;
     m.num_roots = num_roots;
+    m.first_in_list = num_roots > 0 ? atomicAdd(&r.counters->num_nodes, num_roots) : 0;
   }
-  int rank = sum;
-  for_each_bit(row.starts, [&](int x) {
-    if (m.up[begin + x] == begin + x) ++rank;
-  });
-  rank = 2 * sum - rank;  // of the first root of the row
+  int rank = sum - own_roots;
   for_each_bit(row.starts, [&](int x) {
     if (m.up[begin + x] != begin + x) return;
     m.rank[begin + x] = static_cast<std::uint16_t>(rank);
