@@ -528,7 +528,7 @@ __device__ void sum_colors(const Regions& r, const FixedColors& colors, const Ti
 }
 
 template <class Labels>
-__global__ void __launch_bounds__(kThreads, 5)
+__global__ void __launch_bounds__(kThreads, 4)
     tile_kernel(const Regions r, const Labels labels, const FixedColors colors, std::int32_t* out,
                 int tiles_y, int tiles_x) {
   using Key = typename Labels::Key;
