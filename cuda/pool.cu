@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "call.h"
 #include "detail/soft_arguments.h"
@@ -133,7 +132,8 @@ struct PartWarp {
     store_merged(parts, list.begin());
   }
 
-  // Lanes exchange halves of their channels until each has one, and then that of others.
+  /// Lanes exchange halves of their channels until each has one, and then merge that of lanes that
+  /// have the same one.
   __device__ void store_merged(Part (&parts)[kChannels], int list_begin) const {
     const int lane = threadIdx.x % 32;
     int channel = 0;
@@ -158,9 +158,9 @@ struct PartWarp {
   }
 };
 
-/// A block takes a tile and kChannels channels for each of `channel_warps` warps; the others share
-/// the lists of the same channels. The last channels are taken together with some before them,
-/// so that there are always kChannels.
+/// A block takes a tile and kChannels channels for each of `channel_warps` warps; if these are
+/// fewer than its warps, several share out the lists. The last channels are taken together with
+/// some before them, so that there are always kChannels.
 template <class S, class Parts, int kChannels, int kRounds>
 __global__ void __launch_bounds__(kPartThreads)
     part_kernel(PoolJob<S, Parts> job, int channel_warps, unsigned blocks_per_tile) {

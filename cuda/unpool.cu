@@ -6,7 +6,6 @@
 // nothing but the output is moved in bulk. Where resolutions differ, a thread takes one cell, goes
 // through its pixels and adds up sixteen channels. Nothing is scattered, so that everything is
 // written once.
-#include <algorithm>
 #include <cstdint>
 
 #include "call.h"

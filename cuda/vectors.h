@@ -41,7 +41,7 @@ void with_pack(std::int64_t plane, std::initializer_list<const void*> addresses,
 }
 
 /// How many blocks of `per_block` cover n.
-__host__ __device__ inline std::int64_t blocks_for(std::int64_t n, std::int64_t per_block) {
+inline std::int64_t blocks_for(std::int64_t n, std::int64_t per_block) {
   return (n + per_block - 1) / per_block;
 }
 
