@@ -381,6 +381,7 @@ TEST(PyramidPoolOnCuda, IndicesThatAreNotOfTheWindowGiveNothing) {
     indices.data[2] = std::numeric_limits<std::int64_t>::max();
     indices.data[3] = std::int64_t{1} << 32;
     indices.data[4] = 47;
+    indices.data[c.windows() + 1] = 40;  // of its columns, but not of its rows
     const ArrayView view = indices.view();
     Array<float> expected(c.features_shape()), features(c.features_shape());
     expected.data[47] = 1.0F;
