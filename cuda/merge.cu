@@ -2,11 +2,11 @@
 //
 // Merging in rounds of two launches; round i is for fragments of 2^i to 2^(i+1) - 1 pixels.
 //
-// 1. Every such fragment picks a neighbour, and nothing else changes. A group of lanes goes through
-//    the pixels in the box of a fragment and counts in a table in shared memory what they touch.
-//    What there is no room for is left for another walk: each takes only neighbours whose hash lies
-//    in an interval, which is halved until they fit. That is rare: in its round, no neighbour of a
-//    fragment is smaller than it.
+// 1. Every such fragment picks a neighbour, and nothing else changes. A group of lanes, or a block,
+//    goes through the pixels in the box of a fragment and counts in a table in shared memory what
+//    they touch. What there is no room for is left for another walk: each takes only neighbours
+//    whose hash lies in an interval, which is halved until they fit. That is rare: in its round, no
+//    neighbour of a fragment is smaller than it.
 // 2. Picks are followed to where they end: at a region that picked nothing, or at two that picked
 //    each other, as costs are the same from both sides. All that lies on the way joins that region,
 //    and no thread needs to know what the others do.
@@ -26,21 +26,17 @@ constexpr int kThreads = 256;
 constexpr int kWarp = 32;
 constexpr std::int32_t kNone = -1;
 
-/// How many lanes walk together, and how many neighbours they have room for.
-template <int kLanes>
-constexpr int kPlaces = kLanes == kWarp ? 128 : 32;
-
 /// The neighbours of one fragment, and along how many faces each touches it.
-template <int kLanes>
+template <int kPlaces>
 struct Table {
-  std::int32_t root[kPlaces<kLanes>];
-  std::int32_t length[kPlaces<kLanes>];
+  std::int32_t root[kPlaces];
+  std::int32_t length[kPlaces];
 
   /// Whether there was room.
   __device__ bool add(std::int32_t neighbor, std::uint32_t hash) {
-    constexpr std::uint32_t kMask = kPlaces<kLanes> - 1;
+    constexpr std::uint32_t kMask = kPlaces - 1;
     std::uint32_t place = (hash ^ hash >> 15) & kMask;
-    for (int i = 0; i < kPlaces<kLanes>; ++i) {
+    for (int i = 0; i < kPlaces; ++i) {
       const std::int32_t old = atomicCAS(&root[place], kNone, neighbor);
       if (old == kNone || old == neighbor) {
         atomicAdd(&length[place], 1);
@@ -66,11 +62,69 @@ struct Choice {
   }
 };
 
+/// The better of each lane's and that of the lane `step` away.
+__device__ __forceinline__ void take_better_of(Choice& best, unsigned mask, int step, int lanes) {
+  Choice other;
+  other.cost = __shfl_xor_sync(mask, best.cost, step, lanes);
+  other.first = __shfl_xor_sync(mask, best.first, step, lanes);
+  other.root = __shfl_xor_sync(mask, best.root, step, lanes);
+  best.take_better(other);
+}
+
+/// Some lanes of a warp that walk together.
+template <int kLanesOfGroup>
+struct LaneGroup {
+  static constexpr int kLanes = kLanesOfGroup;
+  using Neighbors = Table<kLanes == kWarp ? 128 : 32>;
+
+  unsigned mask;
+  int lane;
+
+  __device__ void sync() const { __syncwarp(mask); }
+  __device__ bool all(bool predicate) const { return __all_sync(mask, predicate) != 0; }
+  /// The best of all lanes, for lane 0.
+  __device__ Choice best(Choice choice) const {
+#pragma unroll
+    for (int step = kLanes / 2; step > 0; step /= 2) take_better_of(choice, mask, step, kLanes);
+    return choice;
+  }
+};
+
+/// A block that walks together.
+template <int kLanesOfGroup>
+struct BlockGroup {
+  static constexpr int kLanes = kLanesOfGroup;
+  using Neighbors = Table<256>;
+
+  Choice* scratch;  // [kLanes / kWarp], shared
+  int lane;
+
+  __device__ void sync() const { __syncthreads(); }
+  __device__ bool all(bool predicate) const { return __syncthreads_or(predicate ? 0 : 1) == 0; }
+  __device__ Choice best(Choice choice) const {
+#pragma unroll
+    for (int step = kWarp / 2; step > 0; step /= 2) take_better_of(choice, ~0U, step, kWarp);
+    if (lane % kWarp == 0) scratch[lane / kWarp] = choice;
+    __syncthreads();
+    for (int i = 1; i < kLanes / kWarp; ++i) choice.take_better(scratch[i]);
+    return choice;
+  }
+};
+
 /// How costs are computed.
 struct Costs {
   FixedColors colors;
   double kappa;
 };
+
+/// As find_root(), where nothing but roots changes meanwhile: old values are as good.
+__device__ __forceinline__ std::int32_t find_root_again(const Node* nodes, std::int32_t node) {
+  for (;;) {
+    const std::int32_t up = nodes[node].up;
+    if (is_root(node, up)) return node;
+    node = up;
+  }
+}
 
 __device__ double cost(const Regions& r, double kappa, double squared_unit, std::int32_t a,
                        std::int32_t b, std::int32_t length) {
@@ -92,10 +146,11 @@ __device__ double cost(const Regions& r, double kappa, double squared_unit, std:
       __dmul_rn(__dadd_rn(s, t), static_cast<double>(length)));
 }
 
-/// Lets the kLanes lanes of `mask` choose together for one fragment; the result is lane 0's.
-template <int kLanes>
+/// Lets a group choose for one fragment; the result is lane 0's.
+template <class Group>
 __device__ Choice choose(const Regions& r, double kappa, double squared_unit, std::int32_t fragment,
-                         Table<kLanes>& table, unsigned mask, int lane) {
+                         typename Group::Neighbors& table, const Group& group) {
+  constexpr int kPlaces = sizeof(table.root) / sizeof(table.root[0]);
   constexpr std::uint64_t kAllHashes = std::uint64_t{1} << 32;
   const Volume v = r.volume;
   const Box box(v, r.nodes[fragment]);
@@ -104,31 +159,35 @@ __device__ Choice choose(const Regions& r, double kappa, double squared_unit, st
   std::uint64_t length = kAllHashes;
   while (begin < kAllHashes) {
     const std::uint64_t end = begin + length < kAllHashes ? begin + length : kAllHashes;
-    for (int i = lane; i < kPlaces<kLanes>; i += kLanes) {
+    for (int i = group.lane; i < kPlaces; i += Group::kLanes) {
       table.root[i] = kNone;
       table.length[i] = 0;
     }
-    __syncwarp(mask);
+    group.sync();
     bool fits = true;
-    for (std::int32_t i = lane; i < box.count && fits; i += kLanes) {
+    for (std::int32_t i = group.lane; i < box.count && fits; i += Group::kLanes) {
       const Pixel p(v, box, i);
       const std::int32_t node = r.map[p.index];
-      if (node < 0 || find_root(r.nodes, node) != fragment) continue;
+      if (node < 0 || find_root_again(r.nodes, node) != fragment) continue;
+      std::int32_t others[Pixel::kNeighbors];
 #pragma unroll
       for (int n = 0; n < Pixel::kNeighbors; ++n) {
         const std::int32_t q = p.neighbor(v, n);
-        if (q < 0) continue;
-        const std::int32_t other = r.map[q];
-        if (other < 0 || other == node) continue;
-        const std::int32_t neighbor = find_root(r.nodes, other);
+        others[n] = q < 0 ? kOutside : r.map[q];
+      }
+#pragma unroll
+      for (int n = 0; n < Pixel::kNeighbors; ++n) {
+        if (others[n] < 0 || others[n] == node) continue;
+        const std::int32_t neighbor = find_root_again(r.nodes, others[n]);
         if (neighbor == fragment) continue;
         const std::uint32_t hash = static_cast<std::uint32_t>(neighbor) * 0x9E3779B1U;
         if (hash >= begin && hash < end) fits = table.add(neighbor, hash) && fits;
       }
     }
-    __syncwarp(mask);
-    if (__all_sync(mask, fits)) {
-      for (int i = lane; i < kPlaces<kLanes>; i += kLanes) {
+    group.sync();
+    if (group.all(fits)) {
+#pragma unroll 1
+      for (int i = group.lane; i < kPlaces; i += Group::kLanes) {
         const std::int32_t root = table.root[i];
         if (root == kNone) continue;
         const double c = cost(r, kappa, squared_unit, fragment, root, table.length[i]);
@@ -139,61 +198,98 @@ __device__ Choice choose(const Regions& r, double kappa, double squared_unit, st
     } else {
       length /= 2;
     }
-    __syncwarp(mask);
+    group.sync();
   }
-#pragma unroll
-  for (int step = kLanes / 2; step > 0; step /= 2) {
-    Choice other;
-    other.cost = __shfl_xor_sync(mask, best.cost, step, kLanes);
-    other.first = __shfl_xor_sync(mask, best.first, step, kLanes);
-    other.root = __shfl_xor_sync(mask, best.root, step, kLanes);
-    best.take_better(other);
-  }
-  return best;
+  return group.best(best);
 }
 
-/// `round`: 2^round pixels are the least, 2^(round + 1) - 1 the most that a fragment picks with.
+/// Whether a node of the list is a root that picks in `round`: 2^round pixels are the least,
+/// 2^(round + 1) - 1 the most that a fragment picks with. Picks of earlier rounds are forgotten.
+__device__ __forceinline__ bool picks_in(const Regions& r, std::int32_t node, int round) {
+  const std::int32_t up = r.nodes[node].up;
+  if (is_root(node, up)) {
+    const std::int32_t size = r.nodes[node].size;
+    if (size < r.min_size && size >> round == 1) return true;
+    if (up != kRoot) r.nodes[node].up = kRoot;
+  } else {
+    // The way to the root stays short.
+    const std::int32_t next = r.nodes[up].up;
+    if (!is_root(up, next)) r.nodes[node].up = next;
+  }
+  return false;
+}
+
+__device__ __forceinline__ void write_pick(const Regions& r, std::int32_t fragment,
+                                           const Choice& choice) {
+  r.nodes[fragment].up = choice.root != kNone ? picked(choice.root) : kRoot;
+}
+
+/// For small fragments: groups of lanes walk by themselves.
 template <int kLanes>
 __global__ void __launch_bounds__(kThreads)
     pick_kernel(const Regions r, const Costs costs, int round) {
-  auto* tables = shared_memory<Table<kLanes>>();
+  using Group = LaneGroup<kLanes>;
+  constexpr std::int64_t kGroups = kThreads / kLanes;
+  auto& table = shared_memory<typename Group::Neighbors>()[threadIdx.x / kLanes];
   const int lane = static_cast<int>(threadIdx.x) % kLanes;
   const int shift = static_cast<int>(threadIdx.x) % kWarp - lane;
-  const unsigned mask = (kLanes == kWarp ? ~0U : (1U << kLanes % kWarp) - 1) << shift;
+  const Group group{(~0U >> (kWarp - kLanes)) << shift, lane};
   const double unit = costs.colors.unit();
   const double squared_unit = __dmul_rn(unit, unit);
   const std::int32_t count = r.counters->num_nodes + r.counters->num_parts;
-  const auto group = static_cast<std::int64_t>(threadIdx.x) / kLanes;
-  constexpr std::int64_t kGroups = kThreads / kLanes;
-  // Few nodes are dealt out one to a group, many by as many as it has lanes.
+  // Neighbours in the list, which are neighbours in the image, go to different groups.
   const std::int64_t groups = gridDim.x * kGroups;
-  const std::int64_t at_once = min((count + groups - 1) / groups, std::int64_t{kLanes});
-  for (std::int64_t begin = (blockIdx.x * kGroups + group) * at_once; begin < count;
-       begin += groups * at_once) {
-    std::int32_t node = kNone;
-    bool picks = false;
-    if (lane < at_once && begin + lane < count) {
-      node = r.list[begin + lane];
-      const std::int32_t up = read_fresh(&r.nodes[node].up);
-      if (is_root(node, up)) {
-        const std::int32_t size = r.nodes[node].size;
-        picks = size < r.min_size && size >> round == 1;
-        if (!picks && up != kRoot) r.nodes[node].up = kRoot;
-      } else {
-        // The way to the root stays short.
-        const std::int32_t next = read_fresh(&r.nodes[up].up);
-        if (!is_root(up, next)) r.nodes[node].up = next;
-      }
-    }
-    unsigned waiting = __ballot_sync(mask, picks) >> shift;
+  for (std::int64_t first = blockIdx.x * kGroups + threadIdx.x / kLanes; first < count;
+       first += groups * kLanes) {
+    const std::int64_t i = first + groups * lane;
+    const std::int32_t node = i < count ? r.list[i] : kNone;
+    const bool picks = i < count && picks_in(r, node, round);
+    unsigned waiting = __ballot_sync(group.mask, picks) >> shift;
     while (waiting != 0) {
       const int from = __ffs(static_cast<int>(waiting)) - 1;
       waiting &= waiting - 1;
-      const std::int32_t fragment = __shfl_sync(mask, node, from, kLanes);
-      const Choice choice = choose<kLanes>(r, costs.kappa, squared_unit, fragment,
-                                           tables[threadIdx.x / kLanes], mask, lane);
-      if (lane == 0) r.nodes[fragment].up = choice.root != kNone ? picked(choice.root) : kRoot;
+      const std::int32_t fragment = __shfl_sync(group.mask, node, from, kLanes);
+      const Choice choice = choose(r, costs.kappa, squared_unit, fragment, table, group);
+      if (lane == 0) write_pick(r, fragment, choice);
     }
+  }
+}
+
+template <int kLanes>
+struct BlockMemory {
+  typename BlockGroup<kLanes>::Neighbors table;
+  Choice scratch[kLanes / kWarp];
+  std::int32_t waiting[kLanes];
+  std::int32_t num_waiting;
+};
+
+/// For large ones: blocks do.
+template <int kLanes>
+__global__ void __launch_bounds__(kLanes)
+    pick_large_kernel(const Regions r, const Costs costs, int round) {
+  auto& m = *shared_memory<BlockMemory<kLanes>>();
+  const auto thread = static_cast<int>(threadIdx.x);
+  const BlockGroup<kLanes> group{m.scratch, thread};
+  const double unit = costs.colors.unit();
+  const double squared_unit = __dmul_rn(unit, unit);
+  const std::int32_t count = r.counters->num_nodes + r.counters->num_parts;
+  const std::int64_t blocks = gridDim.x;
+  for (std::int64_t first = blockIdx.x; first < count; first += blocks * kLanes) {
+    if (thread == 0) m.num_waiting = 0;
+    __syncthreads();
+    const std::int64_t i = first + blocks * thread;
+    if (i < count) {
+      const std::int32_t node = r.list[i];
+      if (picks_in(r, node, round)) m.waiting[atomicAdd(&m.num_waiting, 1)] = node;
+    }
+    __syncthreads();
+    for (int k = 0; k < m.num_waiting; ++k) {
+      const std::int32_t fragment = m.waiting[k];
+      const Choice choice = choose(r, costs.kappa, squared_unit, fragment, m.table, group);
+      if (thread == 0) write_pick(r, fragment, choice);
+      __syncthreads();
+    }
+    __syncthreads();
   }
 }
 
@@ -241,18 +337,24 @@ void merge_fragments(const Call& call, const Regions& regions, const StageColors
   const std::int64_t most = std::min(regions.min_size - 1, regions.volume.num_pixels());
   const int rounds = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(most)));
   const Costs costs{FixedColors(colors), kappa};
+  const Volume& v = regions.volume;
   for (int round = 0; round < rounds; ++round) {
-    const auto pick = [&](auto kernel, int lanes, std::size_t table) {
-      const int groups = kThreads / lanes;
-      call.launch(kernel, blocks_for_nodes(regions.volume, groups), kThreads, groups * table,
-                  regions, costs, round);
-    };
+    // About as many lanes as there are pixels in the box of a fragment. Few are large.
+    const std::int64_t blocks = blocks_for_nodes(v, kThreads / kWarp);
     if (round < 3) {
-      pick(pick_kernel<8>, 8, sizeof(Table<8>));
+      call.launch(pick_kernel<8>, blocks_for_nodes(v, kThreads / 8), kThreads,
+                  kThreads / 8 * sizeof(LaneGroup<8>::Neighbors), regions, costs, round);
+    } else if (round < 5) {
+      call.launch(pick_kernel<kWarp>, blocks, kThreads,
+                  kThreads / kWarp * sizeof(LaneGroup<kWarp>::Neighbors), regions, costs, round);
+    } else if (round < 7) {
+      call.launch(pick_large_kernel<128>, blocks, 128, sizeof(BlockMemory<128>), regions, costs,
+                  round);
     } else {
-      pick(pick_kernel<kWarp>, kWarp, sizeof(Table<kWarp>));
+      call.launch(pick_large_kernel<512>, std::min<std::int64_t>(blocks, 132 * 4), 512,
+                  sizeof(BlockMemory<512>), regions, costs, round);
     }
-    call.launch(unite_kernel, blocks_for_nodes(regions.volume, kThreads), kThreads, 0, regions);
+    call.launch(unite_kernel, blocks_for_nodes(v, kThreads), kThreads, 0, regions);
   }
 }
 

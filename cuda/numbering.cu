@@ -12,6 +12,7 @@ namespace superpix::cuda {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kPerThread = 4;  // chunks that are summed at a time
 
 __global__ void __launch_bounds__(kThreads)
     flag_kernel(const Regions r, const Numbering numbering, std::int64_t words_per_chunk,
@@ -36,12 +37,22 @@ __global__ void __launch_bounds__(kThreads)
   __syncthreads();
   if (scratch[kBlockScanScratch] == 0) return;
   std::int32_t before = 0;
-  for (int begin = 0; begin < num_chunks; begin += kThreads) {
-    const int i = begin + static_cast<int>(threadIdx.x);
-    const std::int32_t value = i < num_chunks ? read_fresh(&numbering.chunks[i]) : 0;
+  for (int begin = 0; begin < num_chunks; begin += kThreads * kPerThread) {
+    const int first = begin + static_cast<int>(threadIdx.x) * kPerThread;
+    std::int32_t counts[kPerThread];
+    std::int32_t sum = 0;
+#pragma unroll
+    for (int i = 0; i < kPerThread; ++i) {
+      counts[i] = first + i < num_chunks ? read_fresh(&numbering.chunks[first + i]) : 0;
+      sum += counts[i];
+    }
     std::int32_t total = 0;
-    const std::int32_t sum = block_sum_before(value, scratch, &total);
-    if (i < num_chunks) numbering.chunks[i] = before + sum;
+    sum = before + block_sum_before(sum, scratch, &total);
+#pragma unroll
+    for (int i = 0; i < kPerThread; ++i) {
+      if (first + i < num_chunks) numbering.chunks[first + i] = sum;
+      sum += counts[i];
+    }
     before += total;
   }
   if (threadIdx.x == 0) r.counters->num_labels = before;
@@ -89,7 +100,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void number_regions(const Call& call, const Regions& regions, const Numbering& numbering,
-                    std::int32_t start_label, std::int32_t* roots, std::int32_t* out) {
+                    std::int32_t start_label, std::int32_t* roots) {
   const Volume& v = regions.volume;
   const std::int64_t words_per_chunk = Numbering::words_per_chunk(v);
   const auto num_chunks = static_cast<int>(blocks_for(Numbering::words(v), words_per_chunk));
@@ -98,10 +109,14 @@ void number_regions(const Call& call, const Regions& regions, const Numbering& n
               regions, numbering, words_per_chunk, num_chunks);
   call.launch(number_kernel, blocks, kThreads, 0, regions, numbering, words_per_chunk, start_label,
               roots);
-  with_pack<std::int32_t>(v.num_pixels(), {regions.map, out}, [&](auto n) {
-    constexpr int kN = decltype(n)::value;
-    call.launch(write_kernel<kN>, blocks_for(v.num_pixels(), kThreads * kN), kThreads, 0, regions,
-                start_label - 1, out);
+}
+
+void write_labels(const Call& call, const Regions& regions, std::int32_t outside,
+                  std::int32_t* out) {
+  const std::int64_t n = regions.volume.num_pixels();
+  with_pack<std::int32_t>(n, {regions.map, out}, [&](auto size) {
+    constexpr int kN = decltype(size)::value;
+    call.launch(write_kernel<kN>, blocks_for(n, kThreads * kN), kThreads, 0, regions, outside, out);
   });
 }
 

@@ -37,10 +37,15 @@ struct ConnectivityParams {
 ///                     (CIELAB).
 /// @param[out] output  int32, the shape of labels, C-contiguous; may be the memory of labels that
 ///                     are int32 and C-contiguous.
-/// @return the number of labels in output.
+/// @return the number of labels in output; -1 on CUDA, where it would have to be waited for.
 ///
 /// The result does not depend on the number of threads. Time O(N log N) at worst, O(N) in practice;
 /// memory about 12 bytes for each horizontal run of equal labels, and 100 for each component.
+/// On CUDA the labels are the same. That the image is finite is not checked there, as the answer
+/// would have to be waited for; if it is not, which neighbour a fragment joins is not specified.
+/// Time O(N) in practice; a fragment takes as long as a box around it has pixels, and components
+/// above max_size are cut by one block each. Workspace about 44 bytes for each pixel, 8 for each of
+/// its channels and, with max_size, another 12.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
 std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
                                   const ArrayView& output, const ConnectivityParams& params,

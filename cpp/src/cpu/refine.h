@@ -9,7 +9,9 @@
 // it leaves stays connected: that its 4 neighbours with the old label hang together within the 8.
 // The even rows are done at once, then the odd ones; in a row the even columns, then those odd ones
 // next to none that changed: so no change depends on another, and any can be taken back. That makes
-// a round, after which the means are taken anew.
+// a round, after which the means are taken anew. Of the rows done at once, a superpixel gets all
+// pixels back that it lost, if fewer than min_size would be left of it without what it gained: what
+// is taken back does not depend on an order.
 #pragma once
 
 #include <cstdint>
