@@ -58,13 +58,15 @@ void ConnectivityStage::enqueue(const Call& call, const StageInput& input,
   means.labels = tags ? out : static_cast<const std::int32_t*>(input.labels);
   split_regions(call, regions, split_, input.colors, means, tags ? out : nullptr);
   merge_fragments(call, regions, input.colors, input.kappa);
-  number_regions(call, regions, numbering, shape_.start_label, refine_.roots, out);
-  if (shape_.refine_iter > 0) {
-    refine(call, regions, refine_, input.colors,
-           {shape_.start_label, static_cast<float>(input.weight_y),
-            static_cast<float>(input.weight_x), shape_.refine_iter},
-           max_labels_, out);
+  number_regions(call, regions, numbering, shape_.start_label, refine_.roots);
+  if (shape_.refine_iter == 0) {
+    write_labels(call, regions, shape_.start_label - 1, out);
+    return;
   }
+  refine(call, regions, refine_, input.colors,
+         {shape_.start_label, static_cast<float>(input.weight_y),
+          static_cast<float>(input.weight_x), shape_.refine_iter},
+         max_labels_, out);
 }
 
 }  // namespace superpix::cuda

@@ -31,22 +31,31 @@ struct Divisor {
   }
 };
 
-/// Where the cells along an axis begin: as Axis::begin().
+/// The cells along an axis: as Axis.
 struct CellEdges {
   int length;
   int cells;
-  unsigned long long reciprocal;  // of `cells`, times 2^64, rounded down
+  unsigned long long per_cells, per_length;  // reciprocals, times 2^64, rounded down
 
   explicit CellEdges(const Axis& axis)
       : length(axis.length),
         cells(axis.cells),
-        reciprocal(~0ULL / static_cast<unsigned long long>(axis.cells)) {}
+        per_cells(~0ULL / static_cast<unsigned long long>(axis.cells)),
+        per_length(~0ULL / static_cast<unsigned long long>(axis.length)) {}
 
   __device__ __forceinline__ int begin(int cell) const {
-    const auto divisor = static_cast<unsigned long long>(cells);
-    const unsigned long long product = static_cast<unsigned long long>(cell) * length + divisor - 1;
-    const unsigned long long quotient = __umul64hi(product, reciprocal);  // or one too little
-    return static_cast<int>(quotient + (product - quotient * divisor >= divisor ? 1 : 0));
+    return quotient(static_cast<unsigned long long>(cell) * length + cells - 1, cells, per_cells);
+  }
+  __device__ __forceinline__ int cell_of(int i) const {
+    return quotient(static_cast<unsigned long long>(i) * cells, length, per_length);
+  }
+
+ private:
+  __device__ __forceinline__ static int quotient(unsigned long long n, int divisor,
+                                                 unsigned long long reciprocal) {
+    const auto d = static_cast<unsigned long long>(divisor);
+    const unsigned long long q = __umul64hi(n, reciprocal);  // or one too little
+    return static_cast<int>(q + (n - q * d >= d ? 1 : 0));
   }
 };
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "cpu/integer_image.h"
+#include "divide.h"
 #include "lab.h"
 #include "shared.h"
 #include "vectors.h"
@@ -152,13 +153,17 @@ constexpr int kConvertThreads = 128;
 /// A thread converts a pixel at a time, so that neighbours read and write side by side.
 __global__ void __launch_bounds__(kConvertThreads) convert_kernel(Conversion to) {
   CellBox* const boxes = shared_memory<CellBox>();
-  int* const sums = reinterpret_cast<int*>(boxes + CellTiles::kMostCells);  // [cells][3]
+  auto* const widths = reinterpret_cast<Divisor*>(boxes + CellTiles::kMostCells);
+  int* const sums = reinterpret_cast<int*>(widths + CellTiles::kMostCells);  // [cells][3]
   float* const linear = reinterpret_cast<float*>(sums + 3 * CellTiles::kMostCells);
   const CellTiles& tiles = to.image.tiles;
   const CellTile tile = tiles.tile(blockIdx.x);
   const int thread = static_cast<int>(threadIdx.x);
   for (int i = thread; i < kBytes; i += kConvertThreads) linear[i] = to.linear[i];
-  if (thread < tile.cells) boxes[thread] = cell_box(tiles, tile.row, tile.column + thread);
+  if (thread < tile.cells) {
+    boxes[thread] = cell_box(tiles, tile.row, tile.column + thread);
+    widths[thread] = Divisor(boxes[thread].width);
+  }
   if (thread < 3 * tile.cells) sums[thread] = 0;
   __syncthreads();
 
@@ -186,9 +191,9 @@ __global__ void __launch_bounds__(kConvertThreads) convert_kernel(Conversion to)
       }
       continue;
     }
-    const auto row = static_cast<int>(pixel / static_cast<unsigned>(box.width));
-    const int y = box.y + row;
-    const int x = box.x + static_cast<int>(pixel) - row * box.width;
+    unsigned column = 0;
+    const int y = box.y + static_cast<int>(widths[cell].divide(pixel, &column));
+    const int x = box.x + static_cast<int>(column);
     const std::uint8_t* const from = to.rgb.data + y * to.rgb.stride_y + x * to.rgb.stride_x;
     const Lab lab = lab_from_linear(linear[from[0]], linear[from[to.rgb.stride_c]],
                                     linear[from[2 * to.rgb.stride_c]]);
@@ -269,7 +274,8 @@ void IntegerImageMaker::enqueue(const Call& call, const ArrayView& rgb,
   const CellTiles& tiles = image_.tiles;
   if (tiles.pieces > 1) call.clear(sums_, 3 * std::int64_t{tiles.grid.num_cells()});
   const std::size_t shared =
-      CellTiles::kMostCells * (sizeof(CellBox) + 3 * sizeof(int)) + kBytes * sizeof(float);
+      CellTiles::kMostCells * (sizeof(CellBox) + sizeof(Divisor) + 3 * sizeof(int)) +
+      kBytes * sizeof(float);
   call.launch(convert_kernel, tiles.num_blocks(), kConvertThreads, shared,
               Conversion{image_, bytes, linear_, quantization.scale, quantization.chroma_scale,
                          raster_, 4 * tiles.fours(1), sums_});

@@ -26,12 +26,11 @@ struct IntegerImage {
 
   /// Where pixel (y, x) is stored.
   __device__ std::int64_t place(int y, int x) const {
-    const Grid& grid = tiles.grid;
-    const int row = grid.y.cell_of(y);
-    const int column = grid.x.cell_of(x);
+    const int row = tiles.edges_y.cell_of(y);
+    const int column = tiles.edges_x.cell_of(x);
     const CellBox box = cell_box(tiles, row, column);
-    return first(row * grid.x.cells + column) + static_cast<std::int64_t>(y - box.y) * box.width +
-           (x - box.x);
+    return first(row * tiles.grid.x.cells + column) +
+           static_cast<std::int64_t>(y - box.y) * box.width + (x - box.x);
   }
 };
 

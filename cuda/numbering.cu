@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void number_regions(const Call& call, const Regions& regions, const Numbering& numbering,
-                    std::int32_t start_label, std::int32_t* roots, std::int32_t* out) {
+                    std::int32_t start_label, std::int32_t* roots) {
   const Volume& v = regions.volume;
   const std::int64_t words_per_chunk = Numbering::words_per_chunk(v);
   const auto num_chunks = static_cast<int>(blocks_for(Numbering::words(v), words_per_chunk));
@@ -109,10 +109,14 @@ void number_regions(const Call& call, const Regions& regions, const Numbering& n
               regions, numbering, words_per_chunk, num_chunks);
   call.launch(number_kernel, blocks, kThreads, 0, regions, numbering, words_per_chunk, start_label,
               roots);
-  with_pack<std::int32_t>(v.num_pixels(), {regions.map, out}, [&](auto n) {
-    constexpr int kN = decltype(n)::value;
-    call.launch(write_kernel<kN>, blocks_for(v.num_pixels(), kThreads * kN), kThreads, 0, regions,
-                start_label - 1, out);
+}
+
+void write_labels(const Call& call, const Regions& regions, std::int32_t outside,
+                  std::int32_t* out) {
+  const std::int64_t n = regions.volume.num_pixels();
+  with_pack<std::int32_t>(n, {regions.map, out}, [&](auto size) {
+    constexpr int kN = decltype(size)::value;
+    call.launch(write_kernel<kN>, blocks_for(n, kThreads * kN), kThreads, 0, regions, outside, out);
   });
 }
 

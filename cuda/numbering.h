@@ -21,10 +21,13 @@ struct Numbering {
   }
 };
 
-/// Writes the labels, from start_label on in raster order of first pixels, start_label - 1 outside.
-/// The label of a root is then in `first_y`. Unless it is nullptr, roots[label - start_label]
-/// becomes the root of each region.
+/// Gives every node the label of its region, in `first_y`: from start_label on in raster order of
+/// first pixels. Unless it is nullptr, roots[label - start_label] becomes the root of each region.
 void number_regions(const Call& call, const Regions& regions, const Numbering& numbering,
-                    std::int32_t start_label, std::int32_t* roots, std::int32_t* out);
+                    std::int32_t start_label, std::int32_t* roots);
+
+/// Writes the labels of all pixels, `outside` where there is none.
+void write_labels(const Call& call, const Regions& regions, std::int32_t outside,
+                  std::int32_t* out);
 
 }  // namespace superpix::cuda

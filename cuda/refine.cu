@@ -29,10 +29,12 @@ constexpr std::uint32_t kEven = 0x55555555U;
 constexpr float kSpatialWeight = 0.25F;
 constexpr float kLambda = 0.02F;
 
-/// The first blocks take means, a label each thread, the others border bits, a word each warp.
+/// The first blocks take means, a label each thread, the others border bits, a word each warp; in
+/// the first round they also write the labels, which until then nodes have.
+template <bool kIsFirst>
 __global__ void __launch_bounds__(kThreads)
     prepare_kernel(const Regions r, const RefineScratch s, const FixedColors colors,
-                   const std::int32_t* __restrict__ labels, std::int64_t max_labels,
+                   std::int32_t* labels, std::int32_t outside, std::int64_t max_labels,
                    int label_blocks) {
   if (static_cast<int>(blockIdx.x) < label_blocks) {
     const std::int32_t count = r.counters->num_labels;
@@ -68,13 +70,23 @@ __global__ void __launch_bounds__(kThreads)
   if (word >= words * r.volume.height) return;
   const auto y = static_cast<int>(word / words);
   const int x = static_cast<int>(word % words) * kWord + lane;
-  const std::int32_t* row = labels + static_cast<std::int64_t>(y) * width;
+  const auto p = static_cast<std::int32_t>(static_cast<std::int64_t>(y) * width + x);
   bool differs = false;
   if (x < width) {
-    const std::int32_t own = row[x];
-    differs = (y > 0 && row[x - width] != own) ||
-              (y + 1 < r.volume.height && row[x + width] != own) || (x > 0 && row[x - 1] != own) ||
-              (x + 1 < width && row[x + 1] != own);
+    const std::int32_t* from = kIsFirst ? r.map : labels;
+    const std::int32_t own = from[p];
+    // Nodes that differ may be of one label.
+    const auto label = [&](std::int32_t value) {
+      return !kIsFirst ? value : value < 0 ? outside : r.nodes[value].first_y;
+    };
+    const std::int32_t own_label = label(own);
+    const auto differs_from = [&](std::int32_t other) {
+      return other != own && (!kIsFirst || label(other) != own_label);
+    };
+    differs = (y > 0 && differs_from(from[p - width])) ||
+              (y + 1 < r.volume.height && differs_from(from[p + width])) ||
+              (x > 0 && differs_from(from[p - 1])) || (x + 1 < width && differs_from(from[p + 1]));
+    if (kIsFirst) labels[p] = own_label;
   }
   const unsigned bits = __ballot_sync(kAll, differs);
   if (lane == 0) s.borders[word] = bits;
@@ -279,8 +291,9 @@ void refine(const Call& call, const Regions& regions, const RefineScratch& scrat
       static_cast<int>(std::min<std::int64_t>(blocks_for(max_labels, kThreads), 132));
   const std::int64_t word_blocks = blocks_for(RefineScratch::words(v) * v.height, kThreads / kWarp);
   for (int round = 0; round < params.rounds; ++round) {
-    call.launch(prepare_kernel, label_blocks + word_blocks, kThreads, 0, regions, scratch, fixed,
-                labels, max_labels, label_blocks);
+    call.launch(round == 0 ? prepare_kernel<true> : prepare_kernel<false>,
+                label_blocks + word_blocks, kThreads, 0, regions, scratch, fixed, labels,
+                params.start_label - 1, max_labels, label_blocks);
     for (int parity = 0; parity < 2; ++parity) {
       const std::int64_t rows = (v.height + 1 - parity) / 2;
       call.launch(move_kernel, rows, kRowThreads, sizeof(RowMemory), regions, scratch, fixed,

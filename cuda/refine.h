@@ -28,8 +28,8 @@ struct RefineParams {
   int rounds;
 };
 
-/// Refines the borders of connected labels (the rule is that of cpu/refine.h), whose regions and
-/// sums with positions are at hand.
+/// Writes the labels of regions that were numbered, and refines their borders (the rule is that of
+/// cpu/refine.h). Sums have positions.
 void refine(const Call& call, const Regions& regions, const RefineScratch& scratch,
             const StageColors& colors, const RefineParams& params, std::int64_t max_labels,
             std::int32_t* labels);

@@ -447,7 +447,8 @@ __global__ void __launch_bounds__(kThreads) perturb_kernel(Clusters clusters) {
   double* const center = clusters.center(cell);
   const bool is_plane = grid.is_plane();
   const auto middle = [&](int dim) {
-    return static_cast<int>(floor(center[volume.channels + dim] + 0.5));
+    constexpr double kHalf = 0.5 + 1e-3;  // as on the CPU, where sums are not exact
+    return static_cast<int>(floor(center[volume.channels + dim] + kHalf));
   };
   const int x0 = middle(0);
   const int y0 = middle(1);

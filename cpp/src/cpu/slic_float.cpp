@@ -417,9 +417,12 @@ class Clustering {
   void move_to_lowest_gradient(std::int64_t k) {
     const Extent& shape = grid_.shape();
     const PixelFeatures pixels(volume_);
+    // The mean of an even number of coordinates lies between two pixels; errors in its last digits
+    // must not choose among these.
+    constexpr double kHalf = 0.5 + 1e-3;
     Extent middle{0, 0, 0};
     for (int d = 0; d < dims_; ++d) {
-      middle[3 - dims_ + d] = static_cast<std::int64_t>(std::floor(position(k)[d] + 0.5));
+      middle[3 - dims_ + d] = static_cast<std::int64_t>(std::floor(position(k)[d] + kHalf));
     }
     double least = -1.0;
     Extent best{};
