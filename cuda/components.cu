@@ -590,7 +590,7 @@ __global__ void __launch_bounds__(kThreads, 4)
     }
     row[j].inside = __ballot_sync(kAll, inside);
     const unsigned borders = __ballot_sync(kAll, differs) | 1U;
-    row[j].starts = row[j].inside & (borders | ~(row[j].inside << 1));
+    row[j].starts = row[j].inside & borders;
     row[j].above = __ballot_sync(kAll, inside && inside_above && key == key_above);
     m.up[i] = i;
     if (lane == 0) m.rows[first_row + j] = row[j];

@@ -9,7 +9,7 @@
 namespace superpix::cuda {
 
 ConnectivityStage::ConnectivityStage(Call& call, const StageShape& shape, std::int64_t num_labels)
-    : shape_(shape), num_labels_(num_labels) {
+    : shape_(shape) {
   const std::int64_t n = shape.volume.num_pixels();
   regions_.volume = shape.volume;
   regions_.channels = shape.channels;

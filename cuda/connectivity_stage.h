@@ -5,10 +5,10 @@
 // bits are those of the CPU (cpu/smooth, cpu/connectivity, cpu/refine).
 //
 //     Call call("slic", context);
-//     ...                                     // what slic itself takes
-//     ConnectivityStage stage(call, shape);   // takes workspace
+//     ...                                                // what slic itself takes
+//     ConnectivityStage stage(call, shape, num_labels);  // takes workspace
 //     if (!call.begin()) return;
-//     ...                                     // labels, colours and means are written
+//     ...                                                // labels, colours, means are written
 //     stage.enqueue(call, input, out);
 //
 // Pixels are numbered in raster order, p = (z H + y) W + x, in all arrays: nothing is stored cell
@@ -33,7 +33,8 @@ struct StageShape {
   std::int64_t min_size = 0;  // as in ConnectivityParams
   std::int64_t max_size = 0;
   std::int32_t start_label = 1;
-  /// Whether a pixel may have no label. Without, there are fewer labels to refine.
+  /// Whether a pixel may have no label. If none has, there are fewer labels to refine, and room for
+  /// no more.
   bool has_outside = true;
   /// How often borders are refined; planes only. Anything but 0 needs colours.
   int refine_iter = 0;
@@ -81,7 +82,6 @@ class ConnectivityStage {
 
  private:
   StageShape shape_;
-  std::int64_t num_labels_;
   Regions regions_{};
   SplitScratch split_{};
   RefineScratch refine_{};

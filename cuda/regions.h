@@ -51,10 +51,9 @@ __host__ __device__ inline std::int32_t picked(std::int32_t node) { return -2 - 
 struct Counters {
   std::int32_t num_nodes;   // in the list
   std::int32_t num_parts;   // in the list, after them: those that splitting made
-  std::int32_t num_queued;  // pixels in `queue`
+  std::int32_t num_queued;  // pixels of regions that are split
   std::int32_t num_done;    // blocks of a launch
   std::int32_t num_labels;
-  std::uint32_t most;  // bits of the greatest magnitude of a colour
 };
 inline constexpr std::int64_t kNumCounters = sizeof(Counters) / sizeof(std::int32_t);
 

@@ -114,6 +114,21 @@ TEST(ConnectivityOnCuda, LargeComponentsAreCutAsOnTheCpu) {
   }
 }
 
+TEST(ConnectivityOnCuda, ColorsMayBeOfAnyMagnitude) {
+  const Map map = patches({35, 40}, 4, 4, 17);
+  for (const float scale : {0.0F, 1e-43F, 1e-39F, 1e-30F, 1e36F}) {
+    Array<float> image = image_for(map.shape, 2, 4);
+    for (float& value : image.data) value *= scale;
+    const ArrayView view = image.view();
+    expect_labels_of_cpu(map.view(), &view, sizes(12), "colours times " + std::to_string(scale));
+  }
+}
+
+/// More than a block numbers at a time.
+TEST(ConnectivityOnCuda, ThereMayBeManyComponents) {
+  expect_labels_of_cpu(patches({260, 300}, 9, 7, 19).view(), nullptr, sizes(0), "many");
+}
+
 TEST(ConnectivityOnCuda, EveryPixelMayHaveALabelOfItsOwn) {
   Map map({34, 67});
   for (std::size_t i = 0; i < map.data.size(); ++i) map.data[i] = static_cast<std::int32_t>(i);

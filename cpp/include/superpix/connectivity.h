@@ -44,7 +44,7 @@ struct ConnectivityParams {
 /// On CUDA the labels are the same. That the image is finite is not checked there, as the answer
 /// would have to be waited for; if it is not, which neighbour a fragment joins is not specified.
 /// Time O(N) in practice; a fragment takes as long as a box around it has pixels, and components
-/// above max_size are cut by one block each. Workspace about 44 bytes for each pixel, 8 for each of
+/// above max_size are cut by one block each. Workspace about 40 bytes for each pixel, 8 for each of
 /// its channels and, with max_size, another 12.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
 std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
