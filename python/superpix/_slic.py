@@ -86,8 +86,10 @@ def slic(
         Rounds in which connected superpixels trade pixels along their borders, after a majority
         filter before connectivity (2-D, not with ``slic_zero``). 0 leaves the borders of the
         clustering.
-    device : {"cpu", "cuda"}, optional
-        Where to compute.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute. Arrays are copied to a CUDA device and back. uint8 RGB that is converted
+        to CIELAB gets the labels of the CPU, bit for bit (2-D, no ``mask``, ``sigma``,
+        ``slic_zero``); all else nearly those, and always the same.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. The labels do not depend on it.
 
