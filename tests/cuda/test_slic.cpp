@@ -173,6 +173,16 @@ TEST(IntegerSlicOnCuda, ConnectsAndRefines) {
   EXPECT_EQ(num_differing(image.view(), params), 0) << "no iterations";
   params.max_num_iter = 4;
   EXPECT_EQ(num_differing(image.view(), params), 0) << "sizes";
+  // Borders give way to colours more easily along one axis.
+  const auto stretched = test::picture<std::uint8_t>({72, 84, 3}, 5);
+  for (const double spacing : {0.4, 3.0}) {
+    SlicParams refined = integer_params(12);
+    refined.enforce_connectivity = true;
+    refined.refine_iter = 4;
+    refined.compactness = 30.0;
+    refined.spacing = {1.0, spacing, 1.0};
+    EXPECT_EQ(num_differing(stretched.view(), refined), 0) << "spacing " << spacing;
+  }
 }
 
 // --- single precision
