@@ -1,10 +1,10 @@
 """Superpixel ops for PyTorch: on tensors, with gradients, for `torch.compile` and `torch.func`.
 
 Every op takes tensors of float16, bfloat16, float32 or float64 with any strides; what is not
-contiguous is copied. It computes in float32, or float64 for that: on the CPU with as many threads as
-`torch.get_num_threads` says, and no bit of a result depends on these; on CUDA on the current stream,
-the same bits each time, and CUDA graphs can capture it. First derivatives are kernels
-of their own; higher ones go through plain PyTorch, right but slow. Inside torch.compile,
+contiguous is copied. It computes in float32, or float64 for that: on the CPU with as many threads
+as `torch.get_num_threads` says, and no bit of a result depends on these; on CUDA on the current
+stream, the same bits each time, and CUDA graphs can capture it. First derivatives are kernels of
+their own; higher ones go through plain PyTorch, right but slow. Inside torch.compile,
 `torch.func.vmap` of these ops works, `torch.func.grad` of them does not: PyTorch does not trace the
 gradients of custom ops there.
 
