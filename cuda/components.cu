@@ -2,16 +2,13 @@
 //
 // Components in three launches.
 //
-// 1. A block takes a tile of 32 x 32 pixels, a warp four rows of it. What is
-// equal within a row is
-//    joined by looking at the lanes of the warp; one union for each overlap of
-//    two such runs joins the rows, in shared memory. The components of the tile
-//    become nodes. What is summed over them is collected in a table in shared
-//    memory. With the majority filter, tiles are read with a halo of 4 pixels,
-//    as far as its four steps look, and a thread filters four pixels at a time,
-//    as bytes of a word.
-// 2. A thread takes a pair of pixels on the two sides of a border between
-// tiles, and unites their
+// 1. A block takes a tile of 32 x 32 pixels, a warp four rows of it. What is equal within a row is
+//    joined by looking at the lanes of the warp; one union for each overlap of two such runs joins
+//    the rows, in shared memory. The components of the tile become nodes. What is summed over them
+//    is collected in a table in shared memory. With the majority filter, tiles are read with a halo
+//    of 4 pixels, as far as its four steps look, and a thread filters four pixels at a time, as
+//    bytes of a word.
+// 2. A thread takes a pair of pixels on the two sides of a border between tiles, and unites their
 //    nodes if it is the first of a row of such pairs.
 // 3. A thread takes a node, and adds it to its root.
 #include "components.h"
@@ -30,23 +27,21 @@ constexpr unsigned kAll = ~0U;
 constexpr int kSide = 32;  // of a tile
 constexpr int kTilePixels = kSide * kSide;
 constexpr int kRows = kSide / (kThreads / kWarp);  // of a warp
-// What the majority filter looks at: rows of bytes, four to a word, with a word
-// more on either side.
+// What the majority filter looks at: rows of bytes, four to a word, with a word more on either
+// side.
 constexpr int kHalo = 4;
 constexpr int kHaloRows = kSide + 2 * kHalo;
 constexpr int kHaloWords = kHaloRows / 4;
 constexpr int kHaloStride = kHaloWords + 2;
 constexpr int kHaloSize = kHaloRows * kHaloStride;  // words
-// Components of a tile whose sums are collected in shared memory. Others are
-// rare.
+// Components of a tile whose sums are collected in shared memory. Others are rare.
 constexpr int kTable = 64;
 // Channels that are summed at a time.
 constexpr int kGroup = 3;
 
 constexpr std::uint8_t kTagOutside = 255;
 
-// --- labels
-// ---------------------------------------------------------------------------------------
+// --- labels --------------------------------------------------------------------------------------
 
 /// A caller's labels, of any integer type, anywhere in memory.
 struct IntegerLabels {
@@ -121,8 +116,7 @@ struct TagLabels {
   Grid grid;
   bool smooth;
 
-  /// The label of tag at (y, x): of the labels with it, that of the cell
-  /// nearest by.
+  /// The label of tag at (y, x): of the labels with it, that of the cell nearest by.
   __device__ std::int32_t label(std::int32_t y, std::int32_t x, Key tag) const {
     const auto nearest = [](int cell, int bits) { return cell + ((bits - cell + 3) & 7) - 3; };
     return nearest(grid.y.cell_of(y), tag >> 3) * grid.x.cells +
@@ -135,8 +129,7 @@ struct TagLabels {
   }
 };
 
-// --- within a tile
-// --------------------------------------------------------------------------------
+// --- within a tile -------------------------------------------------------------------------------
 
 /// What a row of a tile looks like.
 struct Row {
@@ -196,8 +189,7 @@ __device__ __forceinline__ void unite_in_tile(std::int32_t* up, int a, int b) {
   }
 }
 
-/// Of each byte, the highest bit tells whether it is equal in both. Other bits
-/// are anything.
+/// Of each byte, the highest bit tells whether it is equal in both. Other bits are anything.
 __device__ __forceinline__ std::uint32_t equal_bytes(std::uint32_t a, std::uint32_t b) {
   constexpr std::uint32_t kLow = 0x7f7f7f7fU;
   const std::uint32_t differ = a ^ b;
@@ -210,9 +202,8 @@ __device__ __forceinline__ std::uint32_t bytes_of(std::uint32_t flags) {
   return (ones << 8) - ones;
 }
 
-/// What the majority filter makes of four pixels (cpu/label_kernels.h,
-/// find_majorities). What it takes from whom excludes each other, and who takes
-/// a tag equal to its own keeps it.
+/// What the majority filter makes of four pixels (cpu/label_kernels.h, find_majorities). What it
+/// takes from whom excludes each other, and who takes a tag equal to its own keeps it.
 __device__ __forceinline__ std::uint32_t majorities(std::uint32_t own, std::uint32_t north,
                                                     std::uint32_t west, std::uint32_t east,
                                                     std::uint32_t south) {
@@ -236,9 +227,8 @@ __device__ __forceinline__ std::uint32_t majorities(std::uint32_t own, std::uint
   return (own & outside) | (taken & ~outside);
 }
 
-/// Reads the tags of a tile and its halo, and filters them. `halo` is two
-/// buffers of kHaloSize; the tag of row and column is left in byte
-/// halo_byte(row, column) of the first.
+/// Reads the tags of a tile and its halo, and filters them. `halo` is two buffers of kHaloSize; the
+/// tag of row and column is left in byte halo_byte(row, column) of the first.
 __device__ __forceinline__ int halo_byte(int row, int column) {
   return 4 * ((row + kHalo) * kHaloStride + 1) + kHalo + column;
 }
@@ -624,8 +614,7 @@ __global__ void __launch_bounds__(kThreads, 4)
   if (r.channels > 0) sum_colors(r, colors, tile, m, root, first_row, lane);
 }
 
-// --- across tiles
-// ---------------------------------------------------------------------------------
+// --- across tiles --------------------------------------------------------------------------------
 
 /// As unite_in_tile, for nodes.
 __device__ __forceinline__ void unite_nodes(Node* nodes, std::int32_t a, std::int32_t b) {
@@ -642,9 +631,8 @@ __device__ __forceinline__ void unite_nodes(Node* nodes, std::int32_t a, std::in
   }
 }
 
-/// Pairs of pixels on the two sides of borders between tiles: first those side
-/// by side, then those one above the other, then those of neighbouring planes,
-/// all of which are borders.
+/// Pairs of pixels on the two sides of borders between tiles: first those side by side, then those
+/// one above the other, then those of neighbouring planes, all of which are borders.
 struct Seams {
   std::int64_t beside, between, behind;  // how many
 
@@ -665,8 +653,7 @@ __global__ void __launch_bounds__(kThreads)
   std::int32_t q = 0;       // beyond the border
   std::int32_t before = 0;  // from a pixel to the one before it along the border; 0 at a corner
   if (i < seams.beside) {
-    // Neighbouring threads take neighbouring rows: what is the same as the row
-    // above is left out.
+    // Neighbouring threads take neighbouring rows: what is the same as the row above is left out.
     const auto rows = static_cast<std::int64_t>(v.height) * v.depth;
     const std::int64_t row = i % rows;
     q = static_cast<std::int32_t>(row * v.width + (i / rows + 1) * kSide);

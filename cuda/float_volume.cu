@@ -61,8 +61,7 @@ __device__ Stretch stretch_of(double least, double greatest_value, const Stretch
   return s;
 }
 
-// --- the range
-// ------------------------------------------------------------------------------------
+// --- the range -----------------------------------------------------------------------------------
 
 // What the blocks agree on, all 0 before. Values are numbers that are in the order of the doubles.
 enum Extreme { kGreatest, kLeastNegated, kBlocksDone, kExtremes };
@@ -147,8 +146,7 @@ __global__ void stretch_kernel(StretchParams params, Stretch* __restrict__ stret
   *stretch = stretch_of(0.0, 0.0, params);
 }
 
-// --- the features
-// ---------------------------------------------------------------------------------
+// --- the features --------------------------------------------------------------------------------
 
 __global__ void __launch_bounds__(kThreads)
     feature_kernel(AnyImage image, FloatVolume volume, bool convert_to_lab) {

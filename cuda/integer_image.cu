@@ -31,8 +31,7 @@ __device__ float linear_light(int value, int low, int high) {
   return static_cast<float>(c <= 0.04045 ? c / 12.92 : pow(__dadd_rn(c, 0.055) / 1.055, 2.4));
 }
 
-// --- the range
-// ------------------------------------------------------------------------------------
+// --- the range -----------------------------------------------------------------------------------
 
 struct Bytes {
   const std::uint8_t* data;
@@ -135,8 +134,7 @@ __global__ void __launch_bounds__(kThreads)
   linear[threadIdx.x] = table.light[threadIdx.x];
 }
 
-// --- the conversion
-// -------------------------------------------------------------------------------
+// --- the conversion ------------------------------------------------------------------------------
 
 struct Conversion {
   IntegerImage image;

@@ -109,8 +109,7 @@ __device__ __forceinline__ void add_to(long long* sum, long long value) {
   atomicAdd(reinterpret_cast<unsigned long long*>(sum), static_cast<unsigned long long>(value));
 }
 
-// --- the start
-// ------------------------------------------------------------------------------------
+// --- the start -----------------------------------------------------------------------------------
 
 /// Gives all pixels of a piece to the cluster of their cell.
 __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
@@ -146,8 +145,7 @@ __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
   if (thread == 0 && count > 0) add_to(sums + clusters.fields(), count);
 }
 
-// --- the assignment
-// -------------------------------------------------------------------------------
+// --- the assignment ------------------------------------------------------------------------------
 
 /// What a block adds to the sums of its cell, in shared memory: as two numbers of 32 bits each, as
 /// which all values of a block fit. The cell's own cluster gets what the others lose, and is left
@@ -364,8 +362,7 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
   }
 }
 
-// --- the clusters
-// ---------------------------------------------------------------------------------
+// --- the clusters --------------------------------------------------------------------------------
 
 /// The sum of a field over all pixels of a cluster, from the cells that these may lie in; positions
 /// from the corner of the volume.

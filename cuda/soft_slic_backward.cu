@@ -110,8 +110,7 @@ __device__ __forceinline__ void differentiate(const BackwardArgs<S>& args, const
   }
 }
 
-// --- the chain of centres
-// ---------------------------------------------------------------------------
+// --- the chain of centres ------------------------------------------------------------------------
 
 template <class S, bool kStaged>
 struct Differentiate {
@@ -179,8 +178,7 @@ __global__ void __launch_bounds__(kGatherThreads)
   gradients_before[i] = gathered.total + (kept ? gradients[i] : R{0});
 }
 
-// --- the gradients of features
-// ----------------------------------------------------------------------
+// --- the gradients of features -------------------------------------------------------------------
 
 template <class S>
 struct FeatureArgs {

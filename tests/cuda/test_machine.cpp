@@ -123,8 +123,7 @@ TEST(MachineDeathTest, EndsWhatCudaLeavesUndefined) {
 #endif
 }
 
-// --- Call
-// -----------------------------------------------------------------------------------------
+// --- Call ----------------------------------------------------------------------------------------
 
 TEST(Call, AsksForWorkspaceAndGetsIt) {
   std::size_t bytes = 0;

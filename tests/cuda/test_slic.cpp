@@ -185,8 +185,7 @@ TEST(IntegerSlicOnCuda, ConnectsAndRefines) {
   }
 }
 
-// --- single precision
-// -----------------------------------------------------------------------------
+// --- single precision ----------------------------------------------------------------------------
 
 SlicParams float_params(std::int64_t num_segments) {
   SlicParams params;
