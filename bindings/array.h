@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <optional>
+#include <string_view>
 
 namespace superpix::python {
 
@@ -13,8 +14,11 @@ namespace superpix::python {
 /// the library has no name for, ValueError for too many dimensions.
 ArrayView view_of(const pybind11::array& array, const char* argument);
 
+/// The dtype of a name. Throws TypeError for one that the library does not know.
+DType dtype_named(std::string_view name, const char* argument);
+
 /// What an op takes: a NumPy array, or (address, dtype name, shape) of C-contiguous memory, which
-/// is how superpix.torch hands over tensors, and device memory is handed over.
+/// is how superpix.torch hands over tensors, or the same with strides in bytes.
 ArrayView view_of(pybind11::handle value, const char* argument);
 
 /// The same for what an op that runs at `where` writes all over.
@@ -46,6 +50,7 @@ void run(pybind11::handle where, const std::function<void(const Context&)>& op);
 void bind_color(pybind11::module_& m);
 void bind_connectivity(pybind11::module_& m);
 void bind_device(pybind11::module_& m);
+void bind_dlpack(pybind11::module_& m);
 void bind_hard_labels(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);

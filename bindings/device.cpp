@@ -28,6 +28,8 @@ ArrayView bytes_of(const py::array& array, const cuda::DeviceMemory& memory) {
 
 void bind_device(py::module_& m) {
   using cuda::DeviceMemory;
+  m.def("synchronize", &cuda::synchronize, py::arg("device_index"),
+        py::call_guard<py::gil_scoped_release>());
   py::class_<DeviceMemory>(m, "DeviceMemory")
       .def(py::init<std::size_t, int>(), py::arg("bytes"), py::arg("device_index") = 0)
       .def("data_ptr",

@@ -59,9 +59,7 @@ ArrayView view_of(const py::array& array, const char* argument) {
   return view;
 }
 
-namespace {
-
-DType dtype_of(std::string_view dtype, const char* argument) {
+DType dtype_named(std::string_view dtype, const char* argument) {
   for (int i = 0; i <= static_cast<int>(DType::kBFloat16); ++i) {
     const auto known = static_cast<DType>(i);
     if (dtype == name(known)) return known;
@@ -69,8 +67,6 @@ DType dtype_of(std::string_view dtype, const char* argument) {
   throw py::type_error(std::string(argument) + " must be floating or integer, got " +
                        std::string(dtype));
 }
-
-}  // namespace
 
 ArrayView view_of(py::handle value, const char* argument) {
   if (!py::isinstance<py::tuple>(value)) {
@@ -84,13 +80,19 @@ ArrayView view_of(py::handle value, const char* argument) {
   }
   ArrayView view;
   view.data = reinterpret_cast<void*>(parts[0].cast<std::uintptr_t>());
-  view.dtype = dtype_of(parts[1].cast<std::string_view>(), argument);
+  view.dtype = dtype_named(parts[1].cast<std::string_view>(), argument);
   view.ndim = static_cast<int>(shape.size());
   auto stride = static_cast<std::int64_t>(item_size(view.dtype));
   for (int axis = view.ndim - 1; axis >= 0; --axis) {
     view.shape[axis] = shape[axis].cast<std::int64_t>();
     view.strides[axis] = stride;
     stride *= view.shape[axis];
+  }
+  if (parts.size() > 3) {
+    const auto strides = py::reinterpret_borrow<py::tuple>(parts[3]);
+    for (int axis = 0; axis < view.ndim; ++axis) {
+      view.strides[axis] = strides[axis].cast<std::int64_t>();
+    }
   }
   return view;
 }
@@ -115,6 +117,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   superpix::python::bind_color(m);
   superpix::python::bind_connectivity(m);
   superpix::python::bind_device(m);
+  superpix::python::bind_dlpack(m);
   superpix::python::bind_hard_labels(m);
   superpix::python::bind_memory(m);
   superpix::python::bind_pool(m);

@@ -56,4 +56,11 @@ void DeviceMemory::copy_to(void* host) const {
   check(cudaStreamSynchronize(call.stream()), kWhat);
 }
 
+void synchronize(int device_index) {
+  const Context context = on(device_index);
+  Call call(kWhat, context);
+  call.begin();
+  check(cudaStreamSynchronize(call.stream()), kWhat);
+}
+
 }  // namespace superpix::cuda

@@ -29,4 +29,7 @@ class DeviceMemory {
   void* data_ = nullptr;
 };
 
+/// Waits for what was enqueued on the default stream of a device. Throws as DeviceMemory.
+void synchronize(int device_index);
+
 }  // namespace superpix::cuda

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from superpix._device_array import DeviceArray
+
 
 def shown(value: object) -> str:
     """Return how an error shows a value: an array by its shape and dtype."""
-    if isinstance(value, np.ndarray) and value.ndim > 0:
+    if isinstance(value, np.ndarray | DeviceArray) and value.ndim > 0:
         return f"an array of shape {value.shape} and {value.dtype}"
     text = repr(value)
     return text if len(text) <= 80 else f"{type(value).__name__} {text[:60]}..."
@@ -20,6 +22,8 @@ def shown(value: object) -> str:
 
 def array(value: object, name: str) -> NDArray[Any]:
     """Return ``value`` when it is an array; nothing is converted silently."""
+    if isinstance(value, DeviceArray):
+        return cast(NDArray[Any], value)
     if not isinstance(value, np.ndarray):
         is_like_one = value is not None and not isinstance(value, tuple)
         hint = f"; numpy.asarray({name}) may make one" if is_like_one else ""
@@ -52,7 +56,23 @@ def floats(value: object, name: str) -> NDArray[Any]:
     checked = native(array(value, name))
     if checked.dtype not in (np.float32, np.float64):
         raise TypeError(f"{name} must be float32 or float64, got {checked.dtype}")
-    return np.ascontiguousarray(checked)
+    return contiguous(checked, name)
+
+
+def contiguous(value: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return ``value`` in row-major order; on a device it must be so."""
+    if isinstance(value, DeviceArray):
+        if not value.is_contiguous:
+            raise ValueError(f"{name} must be C-contiguous on CUDA")
+        return value
+    return np.ascontiguousarray(value)
+
+
+def moveaxis(value: NDArray[Any], source: int, destination: int) -> NDArray[Any]:
+    """Return ``value`` with an axis elsewhere."""
+    if isinstance(value, DeviceArray):
+        return value.moveaxis(source, destination)
+    return np.moveaxis(value, source, destination)
 
 
 def planes(value: object, name: str, layout: str) -> NDArray[Any]:

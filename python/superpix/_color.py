@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superpix import _arguments, _core, _device
+from superpix._device_array import DeviceArray
 
 
+@_device.any_arrays
 def rgb_to_lab(
     image: NDArray[Any],
     *,
@@ -58,9 +60,11 @@ def rgb_to_lab(
         raise ValueError(
             f"image must have 3 channels along channel_axis={channel_axis}, got {rgb.shape[axis]}"
         )
-    last = np.moveaxis(rgb, axis, -1)
+    last = _arguments.moveaxis(rgb, axis, -1)
     # The core takes up to 4 dimensions; of more, all but the channels may as well be one.
-    flat = last if last.ndim <= 4 else last.reshape(-1, 3)
-    lab = np.empty(flat.shape, np.float32)
+    flat = last if last.ndim <= 4 or isinstance(last, DeviceArray) else last.reshape(-1, 3)
+    lab = _device.empty(flat.shape, np.float32, flat)
     _device.run(_core.rgb_to_lab, _device.where(device, num_threads), (flat,), (lab,))
+    if isinstance(lab, DeviceArray):
+        return cast(NDArray[np.float32], lab.moveaxis(-1, axis))
     return np.ascontiguousarray(np.moveaxis(lab.reshape(last.shape), -1, axis))

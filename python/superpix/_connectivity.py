@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superpix import _arguments, _core, _device
+from superpix._device_array import DeviceArray
 
 
+@_device.any_arrays
 def enforce_connectivity(
     labels: NDArray[Any],
     min_size: int,
@@ -84,7 +86,7 @@ def enforce_connectivity(
     start = _arguments.integer(start_label, "start_label")
     if not -(2**31) < start < 2**31 - checked.size:
         raise ValueError(f"start_label must leave room for the labels in int32, got {start}")
-    output = np.empty(checked.shape, np.int32)
+    output = _device.empty(checked.shape, np.int32, checked)
     _device.run(
         _core.enforce_connectivity,
         _device.where(device, num_threads),
@@ -112,13 +114,19 @@ def _colors(
                 f"image must have the shape of labels, {labels.shape}, and a channel axis, "
                 f"got {colors.shape}; channel_axis=None is for an image without channels"
             )
-        colors = np.moveaxis(colors, _arguments.axis(channel_axis, colors.ndim, "channel_axis"), -1)
+        colors = _arguments.moveaxis(
+            colors, _arguments.axis(channel_axis, colors.ndim, "channel_axis"), -1
+        )
     if colors.shape[:-1] != labels.shape:
         raise ValueError(
             f"image must have the shape of labels, {labels.shape}, got {colors.shape[:-1]}"
         )
     if colors.shape[-1] == 0:
         raise ValueError("image must have at least one channel, got none")
+    if isinstance(colors, DeviceArray):
+        if colors.dtype != np.float32:
+            raise TypeError(f"image must be float32 on CUDA, got {colors.dtype}")
+        return _arguments.contiguous(colors, "image")
     result = np.ascontiguousarray(colors, dtype=np.float32)
     if not np.isfinite(result).all():
         raise ValueError("image must be finite")

@@ -4,7 +4,12 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 # An array, or (address, dtype name, shape) of C-contiguous memory.
-_View = NDArray[Any] | tuple[int, str, tuple[int, ...]]
+# (With the strides in bytes, if it is not.)
+_View = (
+    NDArray[Any]
+    | tuple[int, str, tuple[int, ...]]
+    | tuple[int, str, tuple[int, ...], tuple[int, ...]]
+)
 
 class _Workspace(Protocol):
     def data_ptr(self) -> int: ...
@@ -94,6 +99,28 @@ class DeviceMemory:
     def data_ptr(self) -> int: ...
     def copy_from(self, array: NDArray[Any]) -> None: ...
     def copy_to(self, array: NDArray[Any]) -> None: ...
+
+def synchronize(device_index: int) -> None: ...
+
+class Borrowed:
+    def __init__(self, capsule: object) -> None: ...
+    @property
+    def address(self) -> int: ...
+    @property
+    def dtype(self) -> str | None: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def strides(self) -> tuple[int, ...]: ...
+
+def lend(
+    address: int,
+    dtype: str,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    device_index: int,
+    owner: object,
+) -> object: ...
 
 class Memory:
     def __init__(self, bytes: int) -> None: ...

@@ -1,15 +1,24 @@
-"""Where functions of NumPy arrays compute: on the CPU, or on CUDA with copies there and back."""
+"""Where functions compute: on the CPU, or on CUDA; and on arrays of which library."""
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superpix import _arguments, _core
+from superpix._device_array import DeviceArray
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# DLPack's numbers of devices.
+_CPU, _CUDA = 1, 2
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,13 @@ def where(device: object, num_threads: int | None) -> Where:
     return Cuda(int(index or 0))
 
 
+def empty(shape: tuple[int, ...], dtype: Any, like: NDArray[Any]) -> NDArray[Any]:
+    """Return a new array on the device of another."""
+    if isinstance(like, DeviceArray):
+        return cast(NDArray[Any], DeviceArray.empty(shape, dtype, like.index))
+    return np.empty(shape, dtype)
+
+
 def run(
     op: Callable[..., None],
     where: Where,
@@ -51,37 +67,101 @@ def run(
     outputs: tuple[NDArray[Any] | None, ...],
     **parameters: Any,
 ) -> None:
-    """Call an op of the core, which takes inputs, outputs and ``where``, among others."""
+    """Call an op of the core, which takes inputs, outputs and ``where``, among others.
+
+    On CUDA, NumPy arrays are copied there and back, and results are there when this returns.
+    """
     if not isinstance(where, Cuda):
         op(*inputs, *outputs, where=where, **parameters)
         return
-    copies = [_copied(array, where) for array in inputs]
-    results = [_memory_for(array, where) for array in outputs]
+    there = [_on_device(array, where.index, copy=True) for array in inputs]
+    results = [_on_device(array, where.index, copy=False) for array in outputs]
     op(
-        *[_view(array, memory) for array, memory in zip(inputs, copies, strict=True)],
-        *[_view(array, memory) for array, memory in zip(outputs, results, strict=True)],
+        *map(_view, there),
+        *map(_view, results),
         where=(where.index, 0, lambda size: _core.DeviceMemory(size, where.index)),
         **parameters,
     )
-    for array, memory in zip(outputs, results, strict=True):
-        if array is not None and memory is not None:
-            memory.copy_to(array)
+    for array, result in zip(outputs, results, strict=True):
+        if isinstance(array, np.ndarray) and result is not None:
+            cast(_core.DeviceMemory, result.owner).copy_to(array)
+    # Who lent an array takes it back without waiting for us.
+    _core.synchronize(where.index)
 
 
-def _memory_for(array: NDArray[Any] | None, where: Cuda) -> _core.DeviceMemory | None:
-    return None if array is None else _core.DeviceMemory(array.nbytes, where.index)
+def _on_device(array: Any, index: int, *, copy: bool) -> DeviceArray | None:
+    """Return an array on the device: itself, or new memory with or without its values."""
+    if array is None or isinstance(array, DeviceArray):
+        return array
+    result = DeviceArray.empty(array.shape, array.dtype, index)
+    if copy:
+        cast(_core.DeviceMemory, result.owner).copy_from(np.ascontiguousarray(array))
+    return result
 
 
-def _copied(array: NDArray[Any] | None, where: Cuda) -> _core.DeviceMemory | None:
-    memory = _memory_for(array, where)
-    if array is not None and memory is not None:
-        memory.copy_from(np.ascontiguousarray(array))
-    return memory
-
-
-def _view(
-    array: NDArray[Any] | None, memory: _core.DeviceMemory | None
-) -> tuple[int, str, tuple[int, ...]] | None:
-    if array is None or memory is None:
+def _view(array: DeviceArray | None) -> Any:
+    if array is None:
         return None
-    return memory.data_ptr(), array.dtype.name, array.shape
+    return array.address, array.dtype.name, array.shape, array.strides
+
+
+def any_arrays(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function of NumPy arrays take those of other libraries, and return their like.
+
+    Arrays come and go by DLPack, without copies: those on the CPU as NumPy arrays, those of CUDA as
+    `DeviceArray`, on whose device is computed then. What is returned is made by the library of the
+    first such argument.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        arguments: tuple[Any, ...] = (*args, *kwargs.values())
+        example = next(filter(_is_foreign, arguments), None)
+        if example is None:
+            return function(*args, **kwargs)
+        kind, index = (int(n) for n in example.__dlpack_device__())
+        if kind == _CUDA:
+            kwargs["device"] = f"cuda:{index}"
+            where(kwargs["device"], None)  # before anything is asked of the device
+        taken = [_taken(value, str(i)) for i, value in enumerate(args)]
+        named = {name: _taken(value, name) for name, value in kwargs.items()}
+        return cast(R, _given(function(*taken, **named), _importer(example)))
+
+    return wrapper
+
+
+def _is_foreign(value: object) -> bool:
+    return hasattr(type(value), "__dlpack__") and not isinstance(value, np.ndarray | np.generic)
+
+
+def _taken(value: Any, name: str) -> Any:
+    if not _is_foreign(value):
+        return value
+    kind = int(value.__dlpack_device__()[0])
+    if kind == _CPU:
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, RuntimeError) as error:
+            raise TypeError(f"NumPy cannot take an array by DLPack: {error}") from None
+    if kind == _CUDA:
+        return DeviceArray.from_dlpack(value, name)
+    raise TypeError(f"arrays must be on the CPU or on CUDA, got DLPack's device {kind}")
+
+
+def _importer(example: Any) -> Callable[[Any], Any]:
+    """Return the from_dlpack of an array's library."""
+    if hasattr(example, "__array_namespace__"):
+        return cast(Callable[[Any], Any], example.__array_namespace__().from_dlpack)
+    library = sys.modules[type(example).__module__.partition(".")[0]]
+    return cast(Callable[[Any], Any], library.from_dlpack)
+
+
+def _given(result: Any, importer: Callable[[Any], Any]) -> Any:
+    if isinstance(result, np.ndarray):
+        return importer(np.ascontiguousarray(result))  # not all take parts of rows
+    if isinstance(result, DeviceArray):
+        return importer(result)
+    if isinstance(result, tuple):
+        parts = [_given(part, importer) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+    return result

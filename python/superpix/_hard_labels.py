@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from superpix import _arguments, _core, _device
 
 
+@_device.any_arrays
 def hard_labels(
     association: NDArray[Any],
     grid: tuple[int, int],
@@ -56,7 +57,7 @@ def hard_labels(
     """
     shares = _arguments.planes(association, "association", "[9, H, W] or [B, 9, H, W]")
     rows, columns = _arguments.grid(grid, shares.shape)
-    labels = np.empty((*shares.shape[:-3], *shares.shape[-2:]), np.int32)
+    labels = _device.empty((*shares.shape[:-3], *shares.shape[-2:]), np.int32, shares)
     _device.run(
         _core.hard_labels,
         _device.where(device, num_threads),

@@ -12,6 +12,7 @@ from superpix import _arguments, _core, _device
 Reduce = Literal["sum", "mean", "max", "min"]
 
 
+@_device.any_arrays
 def pool(
     features: NDArray[Any],
     labels: NDArray[Any],
@@ -72,7 +73,7 @@ def pool(
     label_map = _labels(labels, values.ndim - 1)
     segments = _segments(num_segments)
     how = _reduction(reduce)
-    pooled = np.empty((*values.shape[:-2], segments), values.dtype)
+    pooled = _device.empty((*values.shape[:-2], segments), values.dtype, values)
     _device.run(
         _core.pool,
         _checked_where(device, num_threads, label_map, segments),
@@ -83,6 +84,7 @@ def pool(
     return pooled
 
 
+@_device.any_arrays
 def unpool(
     pooled: NDArray[Any],
     labels: NDArray[Any],
@@ -126,7 +128,7 @@ def unpool(
     if values.ndim not in (2, 3):
         raise ValueError(f"pooled must be [C, K] or [B, C, K], got shape {values.shape}")
     label_map = _labels(labels, values.ndim)
-    out = np.empty((*values.shape[:-1], *label_map.shape[-2:]), values.dtype)
+    out = _device.empty((*values.shape[:-1], *label_map.shape[-2:]), values.dtype, values)
     _device.run(
         _core.unpool,
         _checked_where(device, num_threads, label_map, values.shape[-1]),
@@ -144,7 +146,7 @@ def _labels(labels: object, ndim: int) -> NDArray[Any]:
     if checked.ndim != ndim:
         layout = "[H, W]" if ndim == 2 else "[B, H, W]"
         raise ValueError(f"labels must be {layout} like the batch, got shape {checked.shape}")
-    return np.ascontiguousarray(checked)
+    return _arguments.contiguous(checked, "labels")
 
 
 def _checked_where(
@@ -152,7 +154,7 @@ def _checked_where(
 ) -> _device.Where:
     """Return where to compute; labels are checked here for CUDA, which cannot report them."""
     where = _device.where(device, num_threads)
-    if isinstance(where, _device.Cuda) and labels.size > 0:
+    if isinstance(where, _device.Cuda) and isinstance(labels, np.ndarray) and labels.size > 0:
         least, most = labels.min(), labels.max()
         if least < -1 or most >= segments:
             label = least if least < -1 else most

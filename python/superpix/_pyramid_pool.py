@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superpix import _arguments, _core, _device
+from superpix._device_array import DeviceArray
 
 
+@_device.any_arrays
 def pyramid_pool(
     features: NDArray[Any],
     bins: tuple[int, ...] = (1, 2, 3, 6),
@@ -62,6 +64,8 @@ def pyramid_pool(
     ([[[11.5]]], [[[4.0, 7.0], [16.0, 19.0]]])
     """
     call = _prepared(features, bins, reduce, _device.where(device, num_threads))
+    if isinstance(call.values, DeviceArray):  # a library need not take parts of rows
+        return tuple(_level(call, b) for b in call.bins)
     pooled, _ = _forward(call, with_indices=False)
     levels = np.split(pooled, np.cumsum([b * b for b in call.bins])[:-1], axis=-1)
     return tuple(
@@ -69,6 +73,7 @@ def pyramid_pool(
     )
 
 
+@_device.any_arrays
 def pyramid_pool_backward(
     features: NDArray[Any],
     grad_levels: tuple[NDArray[Any], ...],
@@ -111,6 +116,10 @@ def pyramid_pool_backward(
     [[[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]]
     """
     call = _prepared(features, bins, reduce, _device.where(device, num_threads))
+    if isinstance(call.values, DeviceArray):
+        raise TypeError(
+            "features must be a NumPy array here; superpix.torch.pyramid_pool has gradients on CUDA"
+        )
     if not isinstance(grad_levels, tuple | list) or len(grad_levels) != len(call.bins):
         raise TypeError(f"grad_levels must be a tuple of {len(call.bins)} arrays")
     flat = []
@@ -156,6 +165,21 @@ def _prepared(
     if not isinstance(reduce, str):
         raise TypeError(f"reduce must be 'mean' or 'max', got {_arguments.shown(reduce)}")
     return _Call(values, sides, reduce, where)
+
+
+def _level(call: _Call, b: int) -> NDArray[Any]:
+    """Return the windows of one level."""
+    pooled = _device.empty((*call.values.shape[:-2], b, b), call.values.dtype, call.values)
+    flat = cast(DeviceArray, _arguments.batched(pooled, 4)).flatten_last()
+    _device.run(
+        _core.pyramid_pool,
+        call.where,
+        (_arguments.batched(call.values, 4),),
+        (cast(NDArray[Any], flat), None),
+        bins=[b],
+        reduce=call.reduce,
+    )
+    return pooled
 
 
 def _forward(call: _Call, *, with_indices: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from superpix import _arguments, _core, _device
+from superpix._device_array import DeviceArray
 
 
+@_device.any_arrays
 def slic(
     image: NDArray[Any],
     n_segments: int = 100,
@@ -142,7 +144,8 @@ def slic(
             f"convert2lab: Lab colorspace conversion requires a RGB image, got {channels} channels"
         )
     spacing_zyx = _spacing(spacing, dims)
-    labels = np.empty(pixels.shape[:-1], np.int32)
+    _check_finite(pixels, where)
+    labels = _device.empty(pixels.shape[:-1], np.int32, pixels)
     _device.run(
         _core.slic,
         where,
@@ -187,10 +190,20 @@ def _with_channels_last(image: object, channel_axis: int | None) -> tuple[NDArra
     if channel_axis is None:
         pixels = pixels[..., np.newaxis]
     else:
-        pixels = np.moveaxis(pixels, _arguments.axis(channel_axis, pixels.ndim, "channel_axis"), -1)
+        pixels = _arguments.moveaxis(
+            pixels, _arguments.axis(channel_axis, pixels.ndim, "channel_axis"), -1
+        )
     if pixels.size == 0:
         raise ValueError(f"image must not be empty, got shape {pixels.shape[:-1]}")
     return pixels, dims
+
+
+def _check_finite(pixels: NDArray[Any], where: _device.Where) -> None:
+    """Raise for NaN and infinity, which CUDA cannot report without waiting."""
+    if not isinstance(where, _device.Cuda) or isinstance(pixels, DeviceArray):
+        return
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise ValueError("unmasked infinite values in image are not supported")
 
 
 def _mask(mask: object, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -199,6 +212,10 @@ def _mask(mask: object, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         raise ValueError(
             f"image and mask should have the same shape, got {shape} and {inside.shape}"
         )
+    if isinstance(inside, DeviceArray):
+        if inside.dtype != np.bool_:
+            raise TypeError(f"mask must be bool on CUDA, got {inside.dtype}")
+        return inside
     inside = inside if inside.dtype == np.bool_ else inside.astype(bool)
     if not inside.any():
         raise ValueError("mask must be true somewhere, but it is false everywhere")
@@ -239,7 +256,7 @@ def _per_axis(
             f"Input image is 2D: {name} number of elements must be 2. "
             "In the future, a ValueError will be raised.",
             FutureWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return (entries[0], entries[1], entries[2])
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from superpix import _arguments, _core, _device
 
 
+@_device.any_arrays
 def soft_pool(
     values: NDArray[Any],
     association: NDArray[Any],
@@ -77,7 +77,7 @@ def soft_pool(
     rows, columns = _arguments.grid(grid, pixels.shape)
     shape = (*pixels.shape[:-3], 9, *pixels.shape[-2:])
     shares = _arguments.alike(association, "association", shape, pixels, "values")
-    pooled = np.empty((*pixels.shape[:-2], rows * columns), pixels.dtype)
+    pooled = _device.empty((*pixels.shape[:-2], rows * columns), pixels.dtype, pixels)
     _device.run(
         _core.soft_pool,
         _device.where(device, num_threads),
@@ -90,6 +90,7 @@ def soft_pool(
     return pooled
 
 
+@_device.any_arrays
 def soft_unpool(
     centers: NDArray[Any],
     association: NDArray[Any],
@@ -160,7 +161,9 @@ def soft_unpool(
     rows, columns = _arguments.grid(grid, shares.shape)
     shape = (*superpixels.shape[:-2], 9, *shares.shape[-2:])
     shares = _arguments.alike(shares, "association", shape, superpixels, "centers")
-    out = np.empty((*superpixels.shape[:-1], *shares.shape[-2:]), superpixels.dtype)
+    out = _device.empty(
+        (*superpixels.shape[:-1], *shares.shape[-2:]), superpixels.dtype, superpixels
+    )
     _device.run(
         _core.soft_unpool,
         _device.where(device, num_threads),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from superpix import _arguments, _core, _device
@@ -17,6 +16,7 @@ class SoftSlicResult(NamedTuple):
     centers: NDArray[Any]
 
 
+@_device.any_arrays
 def soft_slic(
     features: NDArray[Any],
     grid: tuple[int, int],
@@ -106,6 +106,7 @@ class SoftSlicGradients(NamedTuple):
     initial_centers: NDArray[Any] | None
 
 
+@_device.any_arrays
 def soft_slic_backward(
     features: NDArray[Any],
     grid: tuple[int, int],
@@ -165,8 +166,12 @@ def soft_slic_backward(
     if grad_iter is not None and back < 1:
         raise ValueError(f"grad_iter must be at least 1, or None for all, got {back}")
     _, _, history = _forward(call)
-    grad_features = np.empty_like(call.values)
-    grad_initial = None if call.start is None else np.empty_like(call.start)
+    grad_features = _device.empty(call.values.shape, call.values.dtype, call.values)
+    grad_initial = (
+        None
+        if call.start is None
+        else _device.empty(call.start.shape, call.start.dtype, call.start)
+    )
     _device.run(
         _core.soft_slic_backward,
         call.where,
@@ -248,10 +253,12 @@ def _optional(
 
 def _forward(call: _Call) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return association, centers, and the centres of all iterations."""
-    association = np.empty(call.association_shape, call.values.dtype)
-    centers = np.empty(call.centers_shape, call.values.dtype)
+    association = _device.empty(call.association_shape, call.values.dtype, call.values)
+    centers = _device.empty(call.centers_shape, call.values.dtype, call.values)
     batch, channels, superpixels = _arguments.batched(centers, 3).shape
-    history = np.empty((call.num_iter + 1, batch, superpixels, channels + 1), call.values.dtype)
+    history = _device.empty(
+        (call.num_iter + 1, batch, superpixels, channels + 1), call.values.dtype, call.values
+    )
     _device.run(
         _core.soft_slic,
         call.where,
