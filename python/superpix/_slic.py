@@ -90,8 +90,8 @@ def slic(
         clustering.
     device : {"cpu", "cuda", "cuda:1", ...}, optional
         Where to compute. Arrays are copied to a CUDA device and back. uint8 RGB that is converted
-        to CIELAB gets the labels of the CPU, bit for bit (2-D, no ``mask``, ``sigma``,
-        ``slic_zero``); all else nearly those, and always the same.
+        to CIELAB gets the labels of the CPU, bit for bit (2-D, no ``sigma``, ``slic_zero``); all
+        else nearly those, and always the same. There is no ``mask`` on CUDA yet.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. The labels do not depend on it.
 

@@ -105,6 +105,13 @@ def test_a_device_has_a_number() -> None:
         sp.slic(PHOTO, 30, device="cuda:99")
 
 
+def test_what_cannot_be_done_on_cuda_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="slic: a mask"):
+        sp.slic(PHOTO, 30, mask=np.ones(PHOTO.shape[:2], bool), device="cuda")
+    with pytest.raises(ValueError, match="infinite values in image"):
+        sp.slic(np.full((20, 30), np.nan), 6, channel_axis=None, device="cuda")
+
+
 def test_labels_are_checked_before_they_are_copied() -> None:
     with pytest.raises(ValueError, match="labels must be from 0 to num_segments - 1 = 3, or -1"):
         sp.pool(noise(16, 2, 8, 8), np.full((8, 8), 4), 4, device="cuda")
