@@ -33,30 +33,35 @@ struct StretchParams {
 
 /// choose_stretch() of cpu/float_volume.cpp. Multiplications by powers of two are exact, so that it
 /// does not matter whether an addition is joined with them.
-__device__ Stretch stretch_of(double least, double greatest_value, const StretchParams& params) {
+__device__ Stretch stretch_of(double least, double greatest, const StretchParams& params) {
   const double low = params.has_range ? params.range_low : least;
-  const double high = params.has_range ? params.range_high : greatest_value;
+  const double high = params.has_range ? params.range_high : greatest;
   double factor = 1.0 / params.compactness;
-  double greatest = kGreatestChroma * params.chroma_weight;
+  const double chroma = kGreatestChroma * params.chroma_weight;
+  if (params.convert_to_lab) factor = fmin(factor, kGreatestFeature / chroma);
   Stretch s{};
+  double most = params.convert_to_lab ? 1.001 * factor * chroma : 0.0;
   if (high > low) {
-    const double halved_span = 0.5 * high - 0.5 * low;
-    s.shrink = ldexp(1.0, -min(max(ilogb(halved_span), -1000), 1000));
+    double reach = 0.0;
+    if (!params.convert_to_lab) {
+      reach = fmax(fabs(0.5 * least - 0.5 * low), fabs(0.5 * greatest - 0.5 * low));
+    }
+    if (reach == 0.0) reach = 0.5 * high - 0.5 * low;
+    s.shrink = ldexp(1.0, -min(max(ilogb(reach), -1000), 1000));
     s.low = low * s.shrink;
     const double span = high * s.shrink - s.low;
+    double scale = (params.convert_to_lab ? 1.0 : factor) / span;
     if (!params.convert_to_lab) {
-      greatest = fmax(fabs(least * s.shrink - s.low), fabs(greatest_value * s.shrink - s.low));
-      greatest /= span;
+      const double distance =
+          fmax(fabs(least * s.shrink - s.low), fabs(greatest * s.shrink - s.low));
+      scale = distance > 0 ? fmin(scale, kGreatestFeature / distance) : 0.0;
+      if (distance > 0) most = 1.001 * fmin(factor * (distance / span), kGreatestFeature);
     }
-    factor = fmin(factor, kGreatestFeature / greatest);
-    s.scale = static_cast<float>((params.convert_to_lab ? 1.0 : factor) / span);
-  } else {
-    factor = fmin(factor, kGreatestFeature);
-    if (!params.convert_to_lab) greatest = 0.0;
+    s.scale = static_cast<float>(scale);
   }
   s.lightness_factor = static_cast<float>(factor);
   s.chroma_factor = static_cast<float>(factor * params.chroma_weight);
-  s.most = static_cast<float>(1.001 * factor * greatest);
+  s.most = static_cast<float>(most);
   s.fixed_point = s.most > 0 ? ldexp(1.0, 27 - ilogb(s.most)) : 1.0;
   return s;
 }

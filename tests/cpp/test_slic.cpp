@@ -834,6 +834,26 @@ void expect_error(const std::string& argument, const std::function<void()>& call
   }
 }
 
+TEST(SlicInput, RangesFarFromTheValuesLeaveFeaturesFinite) {
+  // Under UBSan, a feature that is not finite would not become an integer.
+  const Array<std::uint8_t> image({3, 4, 1}, {0, 0, 0, 1, 71, 72, 9, 9, 255, 3, 4, 5});
+  const Array<std::uint8_t> flat({3, 4, 1}, 71);
+  for (const double compactness : {1e-300, 10.0, 1e300}) {
+    for (const auto& range : {std::pair(-300.0, 1e300), std::pair(0.0, 1e-300),
+                              std::pair(71.0, 1e300), std::pair(71.0, 72.0)}) {
+      SlicParams params;
+      params.num_segments = 3;
+      params.compactness = compactness;
+      params.value_range = range;
+      for (const Array<std::uint8_t>* array : {&image, &flat}) {
+        const test::Labels found = test::slic_of(array->view(), params);
+        EXPECT_GE(found.count, 1);
+        EXPECT_LE(found.count, 12);
+      }
+    }
+  }
+}
+
 TEST(SlicErrors, NameTheParameter) {
   const auto bytes = test::picture<std::uint8_t>({8, 9, 3});
   const auto floats = test::picture<float>({8, 9, 3});

@@ -150,30 +150,37 @@ struct Stretch {
 
 /// The stretch to [0, 1] that `low` and `high` ask for, and to features.
 Stretch choose_stretch(const Extremes& e, const SlicParams& params) {
-  const auto [low, high] =
-      params.value_range ? *params.value_range : std::pair<double, double>(e.low, e.high);
+  const std::pair<double, double> range = params.value_range.value_or(std::pair(e.low, e.high));
+  const double low = range.first;
+  const double high = range.second;
   const double chroma_weight = std::sqrt(kChromaWeight);
   double factor = 1.0 / params.compactness;
+  if (params.convert_to_lab) {
+    factor = std::min(factor, kGreatestFeature / (kGreatestChroma * chroma_weight));
+  }
   Stretch s;
-  double greatest = kGreatestChroma * chroma_weight;
+  double most = params.convert_to_lab ? 1.001 * factor * (kGreatestChroma * chroma_weight) : 0.0;
   if (high > low) {
-    const double halved_span = 0.5 * high - 0.5 * low;
-    s.shrink = std::ldexp(1.0, -std::clamp(std::ilogb(halved_span), -1000, 1000));
+    const auto from_low = [&](double value) { return std::abs(0.5 * value - 0.5 * low); };
+    // How far values lie from `low`, which may be nothing beside the range, or far beyond it; but
+    // CIELAB clips them to it.
+    double reach = params.convert_to_lab ? 0.0 : std::max(from_low(e.low), from_low(e.high));
+    if (reach == 0.0) reach = from_low(high);
+    s.shrink = std::ldexp(1.0, -std::clamp(std::ilogb(reach), -1000, 1000));
     s.low = low * s.shrink;
     const double span = high * s.shrink - s.low;
+    double scale = (params.convert_to_lab ? 1.0 : factor) / span;
     if (!params.convert_to_lab) {
-      greatest = std::max(std::abs(e.low * s.shrink - s.low), std::abs(e.high * s.shrink - s.low));
-      greatest /= span;
+      const double distance =
+          std::max(std::abs(e.low * s.shrink - s.low), std::abs(e.high * s.shrink - s.low));
+      scale = distance > 0 ? std::min(scale, kGreatestFeature / distance) : 0.0;
+      if (distance > 0) most = 1.001 * std::min(factor * (distance / span), kGreatestFeature);
     }
-    factor = std::min(factor, kGreatestFeature / greatest);
-    s.scale = static_cast<float>((params.convert_to_lab ? 1.0 : factor) / span);
-  } else {
-    factor = std::min(factor, kGreatestFeature);
-    if (!params.convert_to_lab) greatest = 0.0;
+    s.scale = static_cast<float>(scale);
   }
   s.lightness_factor = static_cast<float>(factor);
   s.chroma_factor = static_cast<float>(factor * chroma_weight);
-  s.most = static_cast<float>(1.001 * factor * greatest);
+  s.most = static_cast<float>(most);
   return s;
 }
 
