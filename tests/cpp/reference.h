@@ -117,8 +117,9 @@ inline std::vector<std::int32_t> merge_slowly(std::vector<std::int32_t> regions,
         mean[regions[p] * channels + c] += static_cast<double>(colors[p * channels + c]);
       }
     }
-    for (std::size_t i = 0; i < mean.size(); ++i)
-      mean[i] /= static_cast<double>(size[i / channels]);
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      mean[i] *= 1.0 / static_cast<double>(size[i / channels]);
+    }
     std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> border;
     for (std::int64_t p = 0; p < num_pixels(v); ++p) {
       for_each_neighbor(v, p, [&](std::int64_t q) {
@@ -139,7 +140,8 @@ inline std::vector<std::int32_t> merge_slowly(std::vector<std::int32_t> regions,
       }
       const auto s = static_cast<double>(size[a]);
       const auto t = static_cast<double>(size[b]);
-      const double cost = (1.0 + difference) * (s * t / (s + t)) / static_cast<double>(length);
+      // Rounded as in the library, mean and cost: ties are those of rounded costs.
+      const double cost = (1.0 + difference) * (s * t) / ((s + t) * static_cast<double>(length));
       // Regions are numbered by their first pixels, and std::map goes through them in order.
       const auto [pick, is_first] = picks.try_emplace(a, cost, b);
       if (!is_first && cost < pick->second.first) pick->second = {cost, b};
