@@ -53,15 +53,7 @@ struct Associate {
     values.softmax(part);
     if (args.association != nullptr) write(offsets, values);
     if constexpr (!kStaged) put_offsets<R>(memory, offsets);
-    values.put(args.plan, part, shared + memory.weights);
-    R totals[kCandidates];
-#pragma unroll
-    for (int j = 0; j < kCandidates; ++j) {
-      totals[j] = 0;
-#pragma unroll
-      for (int i = 0; i < N; ++i) totals[j] += values.of[j][i];
-    }
-    put_totals(totals, shared + memory.totals);
+    values.put(args.plan, part, memory);
   }
 
   template <int N>

@@ -123,20 +123,11 @@ struct Differentiate {
 
   template <int N>
   __device__ __forceinline__ void run() const {
-    R* shared = shared_memory<R>();
     const PixelOffsets<N> offsets(args.plan, part);
     PixelValues<R, N> a, b;
     differentiate<S, kStaged>(args, step, part, memory, offsets, a, b);
     if constexpr (!kStaged) put_offsets<R>(memory, offsets);
-    b.put(args.plan, part, shared + memory.weights);
-    R totals[kCandidates];
-#pragma unroll
-    for (int j = 0; j < kCandidates; ++j) {
-      totals[j] = 0;
-#pragma unroll
-      for (int i = 0; i < N; ++i) totals[j] += b.of[j][i];
-    }
-    put_totals(totals, shared + memory.totals);
+    b.put(args.plan, part, memory);
   }
 };
 

@@ -209,6 +209,13 @@ __device__ void load_scores(const SoftSlicPlan& plan, const Part& part, const R*
   }
 }
 
+/// Sums up nine numbers of each thread, for total_of() after a barrier.
+template <class R>
+__device__ __forceinline__ void put_totals(R* values, R* totals) {
+  fold_lanes<kCandidates>(values);
+  const int j = folded_index<kCandidates>(0);
+  if (j >= 0) totals[threadIdx.x / kWarp * 12 + j] = values[0];
+}
 /// Nine values for each of N pixels of a thread, in registers. The i-th pixel is number
 /// threadIdx.x + i * kPartThreads of the part.
 template <class R, int N>
@@ -236,17 +243,24 @@ struct PixelValues {
     }
   }
 
-  /// Puts them where sum_products() takes them from; 0 for pixels beyond the part.
-  __device__ __forceinline__ void put(const SoftSlicPlan& plan, const Part& part, R* weights) {
+  /// Puts them where sum_products() takes them from, 0 for pixels beyond the part, and their sums
+  /// where total_of() does.
+  __device__ __forceinline__ void put(const SoftSlicPlan& plan, const Part& part,
+                                      const PartMemory& memory) {
+    R* shared = shared_memory<R>();
+    R totals[kCandidates];
 #pragma unroll
-    for (int i = 0; i < N; ++i) {
-      const int pixel = static_cast<int>(threadIdx.x) + i * kPartThreads;
+    for (int j = 0; j < kCandidates; ++j) {
+      totals[j] = 0;
 #pragma unroll
-      for (int j = 0; j < kCandidates; ++j) {
-        of[j][i] = pixel < part.count ? of[j][i] : R{0};
-        weights[j * plan.pixels + pixel] = of[j][i];
+      for (int i = 0; i < N; ++i) {
+        const int pixel = static_cast<int>(threadIdx.x) + i * kPartThreads;
+        const R value = pixel < part.count ? of[j][i] : R{0};
+        shared[memory.weights + j * plan.pixels + pixel] = value;
+        totals[j] += value;
       }
     }
+    put_totals(totals, shared + memory.totals);
   }
 };
 
@@ -330,13 +344,7 @@ __device__ __forceinline__ R* sums_of(const SoftSlicPlan& plan, const Part& part
   return sums + slot * kCandidates * plan.fields();
 }
 
-/// Sums up nine numbers of each thread, for total_of() after a barrier.
-template <class R>
-__device__ __forceinline__ void put_totals(R* values, R* totals) {
-  fold_lanes<kCandidates>(values);
-  const int j = folded_index<kCandidates>(0);
-  if (j >= 0) totals[threadIdx.x / kWarp * 12 + j] = values[0];
-}
+/// What put_totals() left of all warps, after a barrier.
 template <class R>
 __device__ __forceinline__ R total_of(const R* totals, int j) {
   R total = totals[j];

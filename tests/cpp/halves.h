@@ -34,6 +34,15 @@ Array<T> rounded(const Array<double>& wide) {
   return narrow;
 }
 
+/// Numbers between -scale and scale.
+template <class T>
+Array<T> random_array(const Shape& shape, unsigned seed, double scale) {
+  Array<double> array(shape);
+  Random random(seed);
+  for (double& value : array.data) value = scale * (2.0 * random.unit() - 1.0);
+  return rounded<T>(array);
+}
+
 template <class T>
 std::vector<double> values_of(const std::vector<T>& data) {
   std::vector<double> values(data.size());

@@ -23,6 +23,7 @@ using detail::BFloat16;
 using detail::ComputeType;
 using detail::Half;
 using test::Array;
+using test::random_array;
 using test::Shape;
 using test::SoftSlicReference;
 
@@ -37,14 +38,6 @@ const std::vector<Case> kCases = {
     {1, 20, 24, 70, 2, 3, 3}, {1, 7, 40, 700, 1, 1, 2}, {1, 13, 31, 1100, 2, 2, 2},
     {1, 3, 17, 23, 2, 2, 10},
 };
-
-template <class T>
-Array<T> random_array(const Shape& shape, unsigned seed, double scale) {
-  Array<double> array(shape);
-  test::Random random(seed);
-  for (double& value : array.data) value = scale * (2.0 * random.unit() - 1.0);
-  return test::rounded<T>(array);
-}
 
 /// Features that vary slowly along y and x, and noise.
 template <class T>

@@ -21,6 +21,7 @@ using detail::BFloat16;
 using detail::ComputeType;
 using detail::Half;
 using test::Array;
+using test::random_array;
 using test::Shape;
 
 struct Case {
@@ -39,14 +40,6 @@ const std::vector<Case> kCases = {
     {1, 20, 24, 70, 2, 3, 2}, {1, 7, 34, 31, 1, 1, 2},   {1, 13, 21, 50, 1, 2, 2},
     {0, 3, 8, 8, 2, 2, 2},    {1, 130, 12, 11, 2, 1, 2}, {1, 8, 40, 17, 2, 1, 4},
 };
-
-template <class T>
-Array<T> random_array(const Shape& shape, unsigned seed, double scale) {
-  Array<double> array(shape);
-  test::Random random(seed);
-  for (double& value : array.data) value = scale * (2.0 * random.unit() - 1.0);
-  return test::rounded<T>(array);
-}
 
 /// Features that vary slowly along y and x, and noise.
 template <class T>
