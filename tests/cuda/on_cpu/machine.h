@@ -162,16 +162,25 @@ class Machine {
       threads_[i]->state = State::kReady;
       threads_[i]->fibre.start(&Machine::enter);
     }
+    // A warp goes on for a while before another does, so that some are far ahead of others: what
+    // lacks a barrier finds what nobody has written yet.
+    const unsigned num_warps = (num_threads_ + 31) / 32;
+    unsigned warp = 0;
     for (;;) {
-      std::shuffle(order.begin(), order.end(), random_);
+      if ((random_() & 7U) == 0) warp = static_cast<unsigned>(random_() % num_warps);
       bool any = false;
-      for (const unsigned i : order) {
-        if (threads_[i]->state != State::kReady) continue;
-        any = true;
-        resume(i);
+      for (unsigned tried = 0; tried < num_warps && !any; ++tried) {
+        const auto begin = order.begin() + warp * 32;
+        const auto end = order.begin() + std::min(warp * 32 + 32, num_threads_);
+        std::shuffle(begin, end, random_);
+        for (auto i = begin; i != end; ++i) {
+          if (threads_[*i]->state != State::kReady) continue;
+          any = true;
+          resume(*i);
+        }
+        if (!any) warp = (warp + 1) % num_warps;
       }
-      if (any) continue;
-      if (!release_block()) return;
+      if (!any && !release_block()) return;
     }
   }
 
