@@ -14,6 +14,7 @@ set(
   label_tiles
   memory
   merge
+  number_pixels
   numbering
   pool
   pyramid_axes

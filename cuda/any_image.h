@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reading an image of any dtype and strides on the device. What the dtype is, is the same for all
-// threads, so that finding out costs them little, and there is one kernel instead of thirteen.
+// Reading an image of any dtype and strides on the device, and a mask. What the dtype is, is the
+// same for all threads, so that finding out costs them little, and there is one kernel instead of
+// thirteen.
 #pragma once
 
 #include <superpix/types.h>
@@ -118,6 +119,23 @@ struct AnyImage {
   __device__ __forceinline__ void with_reader(F f) const {
     if (!is_aligned) return f(AnyReader{dtype});
     with_type(dtype, [&](auto type) { f(AlignedReader<typename decltype(type)::type>{}); });
+  }
+};
+
+/// bool [D,H,W]; strides are in bytes. Without data everything is inside.
+struct AnyMask {
+  const char* data = nullptr;
+  std::int64_t stride_z = 0, stride_y = 0, stride_x = 0;
+
+  static AnyMask of(const ArrayView* view) {
+    if (view == nullptr) return {};
+    return {static_cast<const char*>(view->data), view->strides[0], view->strides[1],
+            view->strides[2]};
+  }
+
+  __host__ __device__ bool leaves_out() const { return data != nullptr; }
+  __device__ bool contains(std::int64_t z, std::int64_t y, std::int64_t x) const {
+    return data == nullptr || data[z * stride_z + y * stride_y + x * stride_x] != 0;
   }
 };
 

@@ -18,6 +18,8 @@ struct ClusterLabels {
   __device__ std::int32_t value_of(int cell, int columns) const {
     return tags != nullptr ? (cell / columns % 8) << 3 | cell % columns % 8 : cell + first;
   }
+  /// What stands for no cluster.
+  __device__ std::int32_t outside() const { return tags != nullptr ? 255 : first - 1; }
   __device__ void write(std::int64_t at, std::int32_t value) const {
     if (tags != nullptr) {
       tags[at] = static_cast<std::uint8_t>(value);

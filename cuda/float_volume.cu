@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Two kernels, and a blur: one finds the least and the greatest value, of which its last block
-// makes the stretch; the other makes features, a thread per pixel.
+// makes the stretch; the other makes features, a thread per pixel. A mask is blurred with them, so
+// that what is outside does not darken the edge.
 #include "float_volume.h"
 
 #include <algorithm>
@@ -90,11 +91,13 @@ struct Rows {
 };
 
 __global__ void __launch_bounds__(kThreads)
-    extremes_kernel(AnyImage image, Rows rows, StretchParams params, unsigned long long* extremes,
-                    Stretch* __restrict__ stretch) {
+    extremes_kernel(AnyImage image, AnyMask mask, Rows rows, StretchParams params,
+                    unsigned long long* extremes, Stretch* __restrict__ stretch) {
   auto* const shared = shared_memory<unsigned long long>();
   const int thread = static_cast<int>(threadIdx.x);
-  const char* const row = image.pixel(blockIdx.x / rows.per_plane, blockIdx.x % rows.per_plane, 0);
+  const std::int64_t z = blockIdx.x / rows.per_plane;
+  const std::int64_t y = blockIdx.x % rows.per_plane;
+  const char* const row = image.pixel(z, y, 0);
   const std::int64_t width = blockIdx.x + 1 == gridDim.x ? rows.last_width : rows.width;
   double greatest = -INFINITY;
   double least_negated = greatest;
@@ -103,7 +106,7 @@ __global__ void __launch_bounds__(kThreads)
     if (-value > least_negated) least_negated = -value;
   };
   image.with_reader([&](auto read) {
-    if (rows.channels == 1) {
+    if (rows.channels == 1 && !mask.leaves_out()) {
 #pragma unroll 4
       for (std::int64_t x = thread; x < width; x += kThreads) {
         include(read(row + x * image.stride_x));
@@ -111,6 +114,7 @@ __global__ void __launch_bounds__(kThreads)
     } else {
 #pragma unroll 1
       for (std::int64_t x = thread; x < width; x += kThreads) {
+        if (!mask.contains(z, y, x)) continue;
 #pragma unroll 1
         for (std::int64_t c = 0; c < rows.channels; ++c) {
           include(read(row + x * image.stride_x + c * image.stride_c));
@@ -154,7 +158,8 @@ __global__ void stretch_kernel(StretchParams params, Stretch* __restrict__ stret
 // --- the features --------------------------------------------------------------------------------
 
 __global__ void __launch_bounds__(kThreads)
-    feature_kernel(AnyImage image, FloatVolume volume, bool convert_to_lab) {
+    feature_kernel(AnyImage image, FloatVolume volume, bool convert_to_lab,
+                   float* __restrict__ weights) {
   const VolumeGrid& grid = volume.grid;
   const std::int64_t n = volume.num_pixels;
   const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
@@ -162,8 +167,15 @@ __global__ void __launch_bounds__(kThreads)
   const Stretch s = *volume.stretch;
   const auto row = static_cast<unsigned>(p) / static_cast<unsigned>(grid.x.length);
   const unsigned z = row / static_cast<unsigned>(grid.y.length);
-  const char* const from = image.pixel(z, row - z * static_cast<unsigned>(grid.y.length),
-                                       p - static_cast<std::int64_t>(row) * grid.x.length);
+  const unsigned y = row - z * static_cast<unsigned>(grid.y.length);
+  const std::int64_t x = p - static_cast<std::int64_t>(row) * grid.x.length;
+  const bool is_inside = volume.mask.contains(z, y, x);
+  if (weights != nullptr) weights[p] = is_inside ? 1.0F : 0.0F;
+  if (!is_inside) {
+    for (int c = 0; c < volume.channels; ++c) volume.features[c * n + p] = 0.0F;
+    return;
+  }
+  const char* const from = image.pixel(z, y, x);
   float rgb[3] = {};
   image.with_reader([&](auto read) {
     const auto stretched = [&](int c) {
@@ -188,15 +200,34 @@ __global__ void __launch_bounds__(kThreads)
   volume.features[2 * n + p] = __fmul_rn(lab.b, s.chroma_factor);
 }
 
+/// Makes blurred features means over what is inside.
+__global__ void __launch_bounds__(kThreads)
+    divide_kernel(FloatVolume volume, const float* __restrict__ weights) {
+  const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (p >= volume.num_pixels) return;
+  const float weight = fmaxf(weights[p], 1e-20F);
+  for (int c = 0; c < volume.channels; ++c) volume.features[c * volume.num_pixels + p] /= weight;
+}
+
+bool is_blurred(const SlicParams& params) {
+  return std::any_of(params.sigma.begin(), params.sigma.end(), [](double s) { return s > 0; });
+}
+
 }  // namespace
 
-FloatVolumeMaker::FloatVolumeMaker(Call& call, const ArrayView& image, const VolumeGrid& grid,
-                                   const SlicParams& params)
+FloatVolumeMaker::FloatVolumeMaker(Call& call, const ArrayView& image, const ArrayView* mask,
+                                   const VolumeGrid& grid, const SlicParams& params)
     : image_(image),
       params_(params),
-      blur_(call, {grid.z.length, grid.y.length, grid.x.length}, params.sigma, image.shape[3]),
-      volume_{grid, grid.num_pixels(), static_cast<int>(image.shape[3]),
-              call.take<float>(image.shape[3] * grid.num_pixels()), nullptr},
+      is_weighted_(mask != nullptr && is_blurred(params)),
+      blur_(call, {grid.z.length, grid.y.length, grid.x.length}, params.sigma,
+            image.shape[3] + (is_weighted_ ? 1 : 0)),
+      volume_{grid,
+              grid.num_pixels(),
+              static_cast<int>(image.shape[3]),
+              call.take<float>((image.shape[3] + (is_weighted_ ? 1 : 0)) * grid.num_pixels()),
+              AnyMask::of(mask),
+              nullptr},
       stretch_(call.take<Stretch>(1)),
       extremes_(call.take<unsigned long long>(kExtremes)) {
   volume_.stretch = stretch_;
@@ -217,7 +248,7 @@ void FloatVolumeMaker::enqueue(const Call& call) const {
     AnyImage values = image;
     Rows rows{grid.y.length, grid.x.length, grid.x.length, volume_.channels};
     std::int64_t num_rows = static_cast<std::int64_t>(grid.z.length) * grid.y.length;
-    if (image_.is_contiguous()) {  // it need not be read row by row
+    if (image_.is_contiguous() && !volume_.mask.leaves_out()) {  // it need not be read row by row
       constexpr std::int64_t kValues = 4096;
       num_rows = blocks_for(image_.size(), kValues);
       rows = {num_rows, kValues, image_.size() - (num_rows - 1) * kValues, 1};
@@ -225,11 +256,15 @@ void FloatVolumeMaker::enqueue(const Call& call) const {
       values.stride_y = kValues * values.stride_x;
     }
     call.launch(extremes_kernel, num_rows, kThreads, 2 * kWarps * sizeof(unsigned long long),
-                values, rows, params, extremes_, stretch_);
+                values, volume_.mask, rows, params, extremes_, stretch_);
   }
+  float* const weights = is_weighted_ ? volume_.features + volume_.channels * n : nullptr;
   call.launch(feature_kernel, blocks_for(n, kThreads), kThreads, 0, image, volume_,
-              params_.convert_to_lab);
+              params_.convert_to_lab, weights);
   blur_.enqueue(call, volume_.features);
+  if (is_weighted_) {
+    call.launch(divide_kernel, blocks_for(n, kThreads), kThreads, 0, volume_, weights);
+  }
 }
 
 }  // namespace superpix::cuda

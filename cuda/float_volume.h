@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "any_image.h"
 #include "call.h"
 #include "gaussian.h"
 #include "volume_grid.h"
@@ -31,7 +32,8 @@ struct FloatVolume {
   VolumeGrid grid;
   std::int64_t num_pixels;
   int channels;
-  float* features;  // [channels][D*H*W]
+  float* features;  // [channels][D*H*W]; 0 outside the mask
+  AnyMask mask;
   const Stretch* stretch;
 
   __device__ __forceinline__ const float* plane(int channel) const {
@@ -46,8 +48,9 @@ struct FloatVolume {
 /// Makes a FloatVolume: first takes what that needs of the workspace, then enqueues the work.
 class FloatVolumeMaker {
  public:
-  FloatVolumeMaker(Call& call, const ArrayView& image, const VolumeGrid& grid,
-                   const SlicParams& params);
+  /// The mask may be nullptr.
+  FloatVolumeMaker(Call& call, const ArrayView& image, const ArrayView* mask,
+                   const VolumeGrid& grid, const SlicParams& params);
 
   const FloatVolume& volume() const { return volume_; }
   void enqueue(const Call& call) const;
@@ -55,6 +58,7 @@ class FloatVolumeMaker {
  private:
   const ArrayView& image_;
   const SlicParams& params_;
+  bool is_weighted_;  // blurred inside a mask: behind the features lies what of it is inside
   GaussianBlur blur_;
   FloatVolume volume_;
   Stretch* stretch_;

@@ -48,12 +48,24 @@ void DeviceMemory::copy_from(const void* host) {
   check(cudaMemcpyAsync(data_, host, bytes_, cudaMemcpyHostToDevice, call.stream()), kWhat);
 }
 
-void DeviceMemory::copy_to(void* host) const {
-  const Context context = on(device_index_);
+void DeviceMemory::copy_to(void* host) const { copy_to_host(host, data_, bytes_, device_index_); }
+
+void copy_to_host(void* host, const void* memory, std::size_t bytes, int device_index) {
+  const Context context = on(device_index);
   Call call(kWhat, context);
   call.begin();
-  check(cudaMemcpyAsync(host, data_, bytes_, cudaMemcpyDeviceToHost, call.stream()), kWhat);
+  check(cudaMemcpyAsync(host, memory, bytes, cudaMemcpyDeviceToHost, call.stream()), kWhat);
   check(cudaStreamSynchronize(call.stream()), kWhat);
+}
+
+void copy_rows(const ByteRows& to, const ByteRows& from, std::size_t width, std::size_t count,
+               int device_index) {
+  const Context context = on(device_index);
+  Call call(kWhat, context);
+  call.begin();
+  check(cudaMemcpy2DAsync(to.data, to.pitch, from.data, from.pitch, width, count,
+                          cudaMemcpyDeviceToDevice, call.stream()),
+        kWhat);
 }
 
 void synchronize(int device_index) {

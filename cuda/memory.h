@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory of a device, for callers that have none of their own: the ops take what they are given.
+// Memory of a device, for callers that have none of their own, and copies of it: the ops take what
+// they are given. All on the default stream; all throw CudaError, or DeviceUnavailable if the build
+// or the machine has no such device.
 #pragma once
 
 #include <cstddef>
 
 namespace superpix::cuda {
 
-/// Memory of a device, ordered by its default stream, aligned to 256 bytes. Throws CudaError, or
-/// DeviceUnavailable if the build or the machine has no such device.
+/// Memory of a device, aligned to 256 bytes.
 class DeviceMemory {
  public:
   DeviceMemory(std::size_t bytes, int device_index);
@@ -29,7 +30,20 @@ class DeviceMemory {
   void* data_ = nullptr;
 };
 
-/// Waits for what was enqueued on the default stream of a device. Throws as DeviceMemory.
+/// Copies memory of a device to the host, and waits until it is there.
+void copy_to_host(void* host, const void* memory, std::size_t bytes, int device_index);
+
+/// Rows of bytes in the memory of a device.
+struct ByteRows {
+  void* data;
+  std::size_t pitch;  // from one row to the next
+};
+
+/// Copies `count` rows of `width` bytes within a device.
+void copy_rows(const ByteRows& to, const ByteRows& from, std::size_t width, std::size_t count,
+               int device_index);
+
+/// Waits for what was enqueued on the default stream of a device.
 void synchronize(int device_index);
 
 }  // namespace superpix::cuda

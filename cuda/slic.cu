@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <string>
 
+#include "any_image.h"
 #include "call.h"
 #include "cell_tiles.h"
 #include "connectivity_stage.h"
@@ -19,20 +19,15 @@
 #include "cpu/turns.h"
 #include "float_volume.h"
 #include "integer_image.h"
-#include "shared.h"
+#include "number_pixels.h"
 #include "slic_float.h"
 #include "slic_u8.h"
-#include "vectors.h"
 #include "volume_grid.h"
 
 namespace superpix::cuda {
 namespace {
 
 constexpr const char* kOp = "slic";
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw DeviceUnavailable(std::string(kOp) + ": " + what + " is not there on CUDA yet");
-}
 
 Grid plane_grid(const cpu::CellGrid& grid) {
   const auto axis = [&](int i) {
@@ -44,14 +39,14 @@ Grid plane_grid(const cpu::CellGrid& grid) {
 /// What makes connected superpixels of clusters, where that is asked for.
 class Connection {
  public:
-  Connection(Call& call, const cpu::CellGrid& grid, int channels, const SlicParams& params)
+  /// mean_size: of a superpixel, in pixels.
+  Connection(Call& call, const cpu::CellGrid& grid, int channels, double mean_size,
+             bool has_outside, const SlicParams& params)
       : volume_{static_cast<int>(grid.shape()[0]), static_cast<int>(grid.shape()[1]),
                 static_cast<int>(grid.shape()[2])},
         grid_(plane_grid(grid)),
         params_(params) {
     if (!params.enforce_connectivity) return;
-    const double mean_size =
-        static_cast<double>(grid.num_pixels()) / static_cast<double>(grid.num_cells());
     const ConnectivityParams c = cpu::connectivity_params(params, mean_size);
     StageShape shape;
     shape.volume = volume_;
@@ -59,7 +54,7 @@ class Connection {
     shape.min_size = c.min_size;
     shape.max_size = c.max_size;
     shape.start_label = c.start_label;
-    shape.has_outside = false;
+    shape.has_outside = has_outside;
     shape.refine_iter = cpu::is_refined(grid, params) ? params.refine_iter : 0;
     if (cpu::LabelTags::can_name(grid)) tags_ = call.take<std::uint8_t>(volume_.num_pixels());
     means_ = call.take<double>(grid.num_cells() * channels);
@@ -109,6 +104,10 @@ class Connection {
   std::optional<ConnectivityStage> stage_;
 };
 
+double mean_cell(const cpu::CellGrid& grid) {
+  return static_cast<double>(grid.num_pixels()) / static_cast<double>(grid.num_cells());
+}
+
 void segment_integers(const ArrayView& image, const cpu::CellGrid& grid,
                       const cpu::IntegerScale& scale, const SlicParams& params,
                       std::int32_t* labels, const Context& context) {
@@ -121,7 +120,7 @@ void segment_integers(const ArrayView& image, const cpu::CellGrid& grid,
   const IntegerImageMaker maker(call, CellTiles(plane_grid(grid)), params,
                                 params.enforce_connectivity);
   const IntegerClustering clustering(call, maker, scale, cpu::num_turns(grid), params);
-  const Connection connection(call, grid, kChannels, params);
+  const Connection connection(call, grid, kChannels, mean_cell(grid), false, params);
   if (!call.begin()) return;
   maker.enqueue(call, plane, scale.quantization);
   StageColors colors;
@@ -132,14 +131,18 @@ void segment_integers(const ArrayView& image, const cpu::CellGrid& grid,
   connection.enqueue(call, clustering, colors, labels);
 }
 
-void segment_floats(const ArrayView& image, const cpu::CellGrid& grid, const SlicParams& params,
-                    std::int32_t* labels, const Context& context) {
+void segment_floats(const ArrayView& image, const ArrayView* mask, const cpu::CellGrid& grid,
+                    const SlicParams& params, std::int32_t* labels, const Context& context) {
   Call call(kOp, context);
-  const FloatVolumeMaker maker(call, image, VolumeGrid(grid), params);
+  const FloatVolumeMaker maker(call, image, mask, VolumeGrid(grid), params);
   const FloatVolume& volume = maker.volume();
   const int num_turns = params.slic_zero ? 1 : cpu::num_turns(grid);
   const FloatClustering clustering(call, volume, cpu::step_of(grid), num_turns, params);
-  const Connection connection(call, grid, volume.channels, params);
+  const bool has_mask = mask != nullptr;
+  const double mean_size = has_mask ? static_cast<double>(params.seed_grid->num_pixels) /
+                                          static_cast<double>(params.seed_grid->num_seeds)
+                                    : mean_cell(grid);
+  const Connection connection(call, grid, volume.channels, mean_size, has_mask, params);
   if (!call.begin()) return;
   maker.enqueue(call);
   StageColors colors;
@@ -152,47 +155,46 @@ void segment_floats(const ArrayView& image, const cpu::CellGrid& grid, const Sli
   connection.enqueue(call, clustering, colors, labels);
 }
 
-constexpr int kThreads = 256;
-
-__global__ void __launch_bounds__(kThreads)
-    number_kernel(std::int64_t count, std::int32_t first, std::int32_t* __restrict__ labels) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  if (i < count) labels[i] = static_cast<std::int32_t>(first + i);
-}
-
 /// Every pixel a label of its own.
-void number_pixels(std::int64_t count, std::int32_t start_label, std::int32_t* labels,
-                   const Context& context) {
+void number_pixels(const cpu::Extent& shape, const ArrayView* mask, std::int32_t start_label,
+                   std::int32_t* labels, const Context& context) {
   Call call(kOp, context);
+  const PixelNumbering numbering(
+      call, {static_cast<int>(shape[0]), static_cast<int>(shape[1]), static_cast<int>(shape[2])},
+      AnyMask::of(mask));
   if (!call.begin()) return;
-  call.launch(number_kernel, blocks_for(count, kThreads), kThreads, 0, count, start_label, labels);
+  numbering.enqueue(call, start_label, labels);
 }
 
 }  // namespace
 
 std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* labels,
                   const SlicParams& params, const Context& context) {
-  if (mask != nullptr) refuse("a mask");
   const cpu::Extent shape{image.shape[0], image.shape[1], image.shape[2]};
-  const std::int64_t num_pixels = shape[0] * shape[1] * shape[2];
+  const bool has_mask = mask != nullptr;
+  const std::int64_t num_pixels =
+      has_mask ? params.seed_grid->num_pixels : shape[0] * shape[1] * shape[2];
   if (params.num_segments >= num_pixels) {
-    number_pixels(num_pixels, params.start_label, labels, context);
+    number_pixels(shape, mask, params.start_label, labels, context);
     return num_pixels;
   }
-  const cpu::CellGrid grid(shape, cpu::choose_cells(shape, params.spacing, params.num_segments));
+  const cpu::CellGrid grid(
+      shape, has_mask ? params.seed_grid->cells
+                      : cpu::choose_cells(shape, params.spacing, params.num_segments));
   const bool blur =
       std::any_of(params.sigma.begin(), params.sigma.end(), [](double s) { return s > 0; });
   std::optional<cpu::IntegerScale> scale;
-  if (image.dtype == DType::kUInt8 && params.convert_to_lab && shape[0] == 1 && !blur &&
-      !params.slic_zero) {
+  if (image.dtype == DType::kUInt8 && params.convert_to_lab && shape[0] == 1 && !has_mask &&
+      !blur && !params.slic_zero) {
     scale = cpu::integer_scale(grid, params, cpu::step_of(grid));
   }
   if (scale) {
     segment_integers(image, grid, *scale, params, labels, context);
   } else {
-    segment_floats(image, grid, params, labels, context);
+    segment_floats(image, mask, grid, params, labels, context);
   }
-  return params.enforce_connectivity ? -1 : grid.num_cells();
+  if (params.enforce_connectivity) return -1;
+  return has_mask ? params.seed_grid->num_seeds : grid.num_cells();
 }
 
 }  // namespace superpix::cuda

@@ -7,7 +7,8 @@
 
 namespace superpix::cuda {
 
-/// superpix/slic.h on CUDA, for checked arguments: image [D,H,W,C] and mask [D,H,W] or nullptr.
+/// superpix/slic.h on CUDA, for checked arguments: image [D,H,W,C] and mask [D,H,W] or nullptr,
+/// with params.seed_grid.
 std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* labels,
                   const SlicParams& params, const Context& context);
 

@@ -8,6 +8,9 @@
 // Every cell keeps what it gives to each of its candidates: sums over pixels. They are made in a
 // fixed point of about 28 bits, so that they are exact and their order does not matter. So they can
 // follow from the last ones by the pixels that change sides, which are few.
+//
+// With a mask only some cells have a cluster (cpu/mask_seeds.h), and before all else come as many
+// rounds by distance in space alone, which spread the clusters over the mask.
 #include "slic_float.h"
 
 #include <algorithm>
@@ -28,6 +31,8 @@ constexpr int kWarps = kThreads / 32;
 constexpr int kChunk = 16;    // channels whose centres are in shared memory at once
 constexpr int kMostDims = 3;  // x, y and, in volumes, z
 constexpr unsigned kGroup = cpu::kTurnGroup;
+// In place of a slot, of which pixels have the number with the bits of the cell's own inverted.
+constexpr std::uint8_t kOutside = 255;
 
 /// How cells are shared out over blocks.
 struct Pieces {
@@ -62,6 +67,10 @@ struct Clusters {
   }
   __device__ double* center(int cell) const {
     return memory.centers + static_cast<std::int64_t>(cell) * fields();
+  }
+  /// Whether a cluster starts in a cell.
+  __device__ bool has_seed(int cell) const {
+    return memory.has_seed == nullptr || memory.has_seed[cell] != 0;
   }
 };
 
@@ -111,7 +120,7 @@ __device__ __forceinline__ void add_to(long long* sum, long long value) {
 
 // --- the start -----------------------------------------------------------------------------------
 
-/// Gives all pixels of a piece to the cluster of their cell.
+/// Gives all pixels of a piece to the cluster of their cell, but for those outside.
 __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
   auto* const shared = shared_memory<long long>();
   const VolumeGrid& grid = clusters.volume.grid;
@@ -124,13 +133,22 @@ __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
   const std::int64_t left = cell.box.size() - begin;
   const int count = static_cast<int>(left < clusters.pieces.pixels ? left : clusters.pieces.pixels);
   const double steps = clusters.volume.stretch->fixed_point;
+  const AnyMask& mask = clusters.volume.mask;
+  std::uint8_t* const slots = clusters.memory.slots;
   long long* const sums = clusters.sums(cell.index, grid.own_slot());
-  for (int field = 0; field < clusters.fields(); ++field) {
+  for (int field = clusters.fields(); field >= 0; --field) {
     long long sum = 0;
     for (int i = thread; i < count; i += threads) {
       const Place place = place_of(grid, cell, static_cast<unsigned>(begin + i));
-      sum += field < channels ? FloatVolume::fixed(clusters.volume.plane(field)[place.at], steps)
-                              : coordinate(place, field - channels);
+      if (field == clusters.fields()) {
+        const bool is_inside =
+            mask.contains(cell.box.z + place.z, cell.box.y + place.y, cell.box.x + place.x);
+        slots[place.at] = is_inside ? 0 : kOutside;
+        sum += is_inside ? 1 : 0;
+      } else if (!mask.leaves_out() || slots[place.at] != kOutside) {
+        sum += field < channels ? FloatVolume::fixed(clusters.volume.plane(field)[place.at], steps)
+                                : coordinate(place, field - channels);
+      }
     }
 #pragma unroll
     for (int lanes = 16; lanes > 0; lanes /= 2) sum += __shfl_xor_sync(~0U, sum, lanes);
@@ -142,7 +160,31 @@ __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
     }
     __syncthreads();
   }
-  if (thread == 0 && count > 0) add_to(sums + clusters.fields(), count);
+}
+
+/// Cells that the mask covers by half have a seed; a thread per cell.
+__global__ void __launch_bounds__(kThreads) seed_kernel(Clusters clusters) {
+  const VolumeGrid& grid = clusters.volume.grid;
+  const auto cell = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
+  if (cell >= grid.num_cells()) return;
+  const long long covered = clusters.sums(cell, grid.own_slot())[clusters.fields()];
+  clusters.memory.has_seed[cell] = 2 * covered >= Cell(grid, cell).box.size() ? 1 : 0;
+}
+
+/// So have the others in the mask, if there is none around them: in turns, as those of a turn do
+/// not touch. A thread per cell.
+__global__ void __launch_bounds__(kThreads) lone_seed_kernel(Clusters clusters, int turn) {
+  const VolumeGrid& grid = clusters.volume.grid;
+  const auto index = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
+  if (index >= grid.num_cells()) return;
+  const Cell cell(grid, index);
+  if (4 * (cell.plane % 2) + 2 * (cell.row % 2) + cell.column % 2 != turn) return;
+  if (clusters.sums(index, grid.own_slot())[clusters.fields()] == 0) return;
+  for (int slot = 0; slot < grid.num_slots(); ++slot) {
+    const int neighbor = grid.neighbor(cell.plane, cell.row, cell.column, slot);
+    if (neighbor >= 0 && clusters.has_seed(neighbor)) return;
+  }
+  clusters.memory.has_seed[index] = 1;
 }
 
 // --- the assignment ------------------------------------------------------------------------------
@@ -205,7 +247,8 @@ struct Moved {
 
 struct Turn {
   int number, of;
-  int pixels;  // of a piece that have this turn, at most
+  int pixels;    // of a piece that have this turn, at most
+  int channels;  // that are compared: all, or 0 for distances in space alone
 };
 
 template <int kSlots>
@@ -241,7 +284,8 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
 
   for (int i = thread; i < num_moved; i += threads) moved.numbers[i] = 0;
   if (thread < kSlots) {
-    const int neighbor = grid.neighbor(cell.plane, cell.row, cell.column, thread);
+    int neighbor = grid.neighbor(cell.plane, cell.row, cell.column, thread);
+    if (neighbor >= 0 && !clusters.has_seed(neighbor)) neighbor = -1;
     table.cells[thread] = neighbor;
     const double* const center = neighbor >= 0 ? clusters.center(neighbor) : nullptr;
 #pragma unroll
@@ -257,6 +301,7 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
       table.seen[thread] = 0;
     }
   }
+  __syncthreads();
 
   for (int first = 0; first < turn.pixels; first += threads * kPixels) {
     Place places[kPixels];
@@ -273,10 +318,10 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
       for (int slot = 0; slot < kSlots; ++slot) distance[k][slot] = 0.0F;
     }
 
-    for (int chunk = 0; chunk < channels; chunk += kChunk) {
+    for (int chunk = 0; chunk < turn.channels; chunk += kChunk) {
       const int count = min(kChunk, channels - chunk);
       if (channels > kChunk || first == 0) {
-        __syncthreads();
+        if (chunk > 0 || first > 0) __syncthreads();
         for (int i = thread; i < kSlots * kChunk; i += threads) {
           const int slot = i / kChunk;
           const int c = i % kChunk;
@@ -307,6 +352,8 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
     for (int k = 0; k < kPixels; ++k) {
       if (!exists[k]) continue;
       const Place& place = places[k];
+      std::uint8_t& stored = clusters.memory.slots[place.at];
+      if (stored == kOutside) continue;
       float position[kDims];
 #pragma unroll
       for (int dim = 0; dim < kDims; ++dim) {
@@ -336,7 +383,6 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
       }
       if constexpr (kSlico) atomicMax(table.seen + nearest, __float_as_int(color));
 
-      std::uint8_t& stored = clusters.memory.slots[place.at];
       const int old = stored ^ kOwn;
       if (nearest == old) continue;
       stored = static_cast<std::uint8_t>(nearest ^ kOwn);
@@ -440,7 +486,7 @@ __global__ void __launch_bounds__(kThreads) perturb_kernel(Clusters clusters) {
   const FloatVolume& volume = clusters.volume;
   const VolumeGrid& grid = volume.grid;
   const auto cell = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);
-  if (cell >= grid.num_cells()) return;
+  if (cell >= grid.num_cells() || !clusters.has_seed(cell)) return;
   double* const center = clusters.center(cell);
   const bool is_plane = grid.is_plane();
   const auto middle = [&](int dim) {
@@ -496,9 +542,10 @@ __global__ void __launch_bounds__(kThreads) label_kernel(Clusters clusters, Clus
   const int count = static_cast<int>(left < clusters.pieces.pixels ? left : clusters.pieces.pixels);
   for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
     const int at = place_of(grid, cell, static_cast<unsigned>(begin + i)).at;
-    const int slot = clusters.memory.slots[at] ^ grid.own_slot();
-    labels.write(
-        at, labels.value_of(grid.neighbor(cell.plane, cell.row, cell.column, slot), grid.x.cells));
+    const std::uint8_t stored = clusters.memory.slots[at];
+    const int cluster = grid.neighbor(cell.plane, cell.row, cell.column, stored ^ grid.own_slot());
+    labels.write(at,
+                 stored == kOutside ? labels.outside() : labels.value_of(cluster, grid.x.cells));
   }
 }
 
@@ -535,6 +582,7 @@ FloatClustering::FloatClustering(Call& call, const FloatVolume& volume, double s
     memory_.greatest_colors = call.take<float>(cells);
     memory_.seen_colors = call.take<int>(cells);
   }
+  if (volume.mask.leaves_out()) memory_.has_seed = call.take<std::uint8_t>(cells);
 }
 
 void FloatClustering::enqueue(const Call& call, const ClusterLabels& labels) const {
@@ -543,7 +591,6 @@ void FloatClustering::enqueue(const Call& call, const ClusterLabels& labels) con
   const std::int64_t cells = grid.num_cells();
   const std::int64_t fields = clusters.fields();
   const std::int64_t blocks = cells * clusters.pieces.count;
-  call.clear(memory_.slots, grid.num_pixels());
   call.clear(memory_.sums, cells * grid.num_slots() * (fields + 1));
   if (params_.slic_zero) call.clear(memory_.seen_colors, cells);
   call.launch(start_kernel, blocks, clusters.pieces.threads, kWarps * sizeof(long long), clusters);
@@ -551,17 +598,11 @@ void FloatClustering::enqueue(const Call& call, const ClusterLabels& labels) con
     call.launch(update_kernel, blocks_for(cells * fields, kThreads), kThreads, 0, clusters,
                 is_first);
   };
-  const int n = params_.max_num_iter;
-  if (n > 0) update(true);
-  if (n > 0 && params_.perturb_seeds) {
-    call.launch(perturb_kernel, blocks_for(cells, kThreads), kThreads, 0, clusters);
-  }
-  for (int i = 0; i < n; ++i) {
-    const int of = cpu::is_partial(i, n) ? num_turns_ : 1;
+  const auto assign = [&](int turn_number, int of, int channels) {
     const std::int64_t pixels =
         of == 1 ? std::min<std::int64_t>(clusters.pieces.pixels, grid.most_pixels())
                 : clusters.pieces.pixels / of;
-    const Turn turn{i % of, of, static_cast<int>(pixels)};
+    const Turn turn{turn_number, of, static_cast<int>(pixels), channels};
     if (grid.is_plane()) {
       params_.slic_zero ? enqueue_assignment<9, true>(call, clusters, blocks, turn)
                         : enqueue_assignment<9, false>(call, clusters, blocks, turn);
@@ -569,6 +610,25 @@ void FloatClustering::enqueue(const Call& call, const ClusterLabels& labels) con
       params_.slic_zero ? enqueue_assignment<27, true>(call, clusters, blocks, turn)
                         : enqueue_assignment<27, false>(call, clusters, blocks, turn);
     }
+  };
+  const int n = params_.max_num_iter;
+  if (n > 0) update(true);
+  if (volume_.mask.leaves_out()) {
+    call.launch(seed_kernel, blocks_for(cells, kThreads), kThreads, 0, clusters);
+    for (int turn = 0; turn < (grid.is_plane() ? 4 : 8); ++turn) {
+      call.launch(lone_seed_kernel, blocks_for(cells, kThreads), kThreads, 0, clusters, turn);
+    }
+    for (int i = 0; i < n; ++i) {
+      assign(0, 1, 0);
+      update(false);
+    }
+  }
+  if (n > 0 && params_.perturb_seeds) {
+    call.launch(perturb_kernel, blocks_for(cells, kThreads), kThreads, 0, clusters);
+  }
+  for (int i = 0; i < n; ++i) {
+    const int of = cpu::is_partial(i, n) ? num_turns_ : 1;
+    assign(i % of, of, volume_.channels);
     if (i + 1 < n) update(false);
   }
   call.launch(label_kernel, blocks, clusters.pieces.threads, 0, clusters, labels);

@@ -27,11 +27,12 @@ class FloatClustering {
 
   /// On the device.
   struct Memory {
-    std::uint8_t* slots = nullptr;     // [D*H*W], with the bits of the cell's own slot inverted
+    std::uint8_t* slots = nullptr;     // [D*H*W], see slic_float.cu
     long long* sums = nullptr;         // [cells][slots][channels + dims + 1], see slic_float.cu
     double* centers = nullptr;         // [cells][channels + dims]; positions in pixels
     float* greatest_colors = nullptr;  // SLICO, [cells]: the squared difference that counts as 1
     int* seen_colors = nullptr;        // SLICO, [cells]: bits of the greatest seen so far
+    std::uint8_t* has_seed = nullptr;  // mask, [cells]
   };
 
  private:

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "cpu/mask_seeds.h"
 #include "cpu/slic.h"
 #include "cuda/slic.h"
 #include "detail/check.h"
@@ -67,6 +68,28 @@ void check_params(const SlicParams& p) {
   }
 }
 
+void check_mask(const ArrayView& mask) {
+  if (mask.dtype != DType::kBool) {
+    throw InvalidType(std::string(kOp) + ": mask must be bool, got " + name(mask.dtype));
+  }
+  detail::check_data(mask, kOp, "mask");
+}
+
+void check_seed_grid(const std::optional<SeedGrid>& grid, const ArrayView& mask) {
+  using detail::check;
+  check(grid.has_value(), kOp,
+        "a mask on CUDA needs params.seed_grid, which choose_seed_grid() finds on the CPU");
+  std::int64_t num_cells = 1;
+  bool fits = true;
+  for (int axis = 0; axis < 3; ++axis) {
+    fits = fits && grid->cells[axis] >= 1 && grid->cells[axis] <= mask.shape[axis];
+    num_cells *= fits ? grid->cells[axis] : 1;
+  }
+  check(fits && grid->num_seeds >= 1 && grid->num_seeds <= num_cells && grid->num_pixels >= 1 &&
+            grid->num_pixels <= mask.size(),
+        kOp, "params.seed_grid must be what choose_seed_grid() gives for the mask");
+}
+
 }  // namespace
 
 std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView& labels,
@@ -96,14 +119,11 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView
   });
   check_params(params);
   if (mask != nullptr) {
-    if (mask->dtype != DType::kBool) {
-      throw InvalidType(std::string(kOp) + ": mask must be bool, got " + name(mask->dtype));
-    }
+    check_mask(*mask);
     check(same_shape(*mask), kOp, [&] {
       return "image and mask should have the same shape, got " + image.shape_string() + " and " +
              mask->shape_string();
     });
-    detail::check_data(*mask, kOp, "mask");
   }
   detail::check_output(labels, DType::kInt32, kOp, "labels");
   check(same_shape(labels), kOp, [&] {
@@ -115,10 +135,26 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView
   const ArrayView mask_volume = mask == nullptr ? ArrayView{} : plane ? as_volume(*mask) : *mask;
   const ArrayView* const inside = mask != nullptr ? &mask_volume : nullptr;
   auto* const to = static_cast<std::int32_t*>(labels.data);
-  if (on_cuda) return cuda::slic(volume, inside, to, params, context);
+  if (on_cuda) {
+    if (inside != nullptr) check_seed_grid(params.seed_grid, *inside);
+    return cuda::slic(volume, inside, to, params, context);
+  }
   const int num_threads = detail::resolve_threads(context.num_threads);
   if (detail::answers_query(context)) return 0;
   return cpu::slic(volume, inside, to, params, num_threads);
+}
+
+SeedGrid choose_seed_grid(const ArrayView& mask, const SlicParams& params) {
+  using detail::check;
+  check_mask(mask);
+  check(mask.ndim == 2 || mask.ndim == 3, kOp,
+        [&] { return "mask must be [H, W] or [D, H, W], got " + mask.shape_string(); });
+  check(mask.size() <= std::numeric_limits<std::int32_t>::max(), kOp,
+        "mask must have at most 2^31 - 1 pixels, as many as there are labels");
+  check_params(params);
+  const cpu::MaskSeeds seeds = cpu::place_mask_seeds(mask.ndim == 2 ? as_volume(mask) : mask,
+                                                     params.spacing, params.num_segments);
+  return {seeds.cells, seeds.count, seeds.num_pixels};
 }
 
 }  // namespace superpix

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 # An array, or (address, dtype name, shape) of C-contiguous memory.
@@ -17,6 +18,9 @@ class _Workspace(Protocol):
 # A number of threads; or the index of a CUDA device, the address of a stream there, and what
 # allocates as many bytes.
 _Where = int | tuple[int, int, Callable[[int], _Workspace]]
+
+# Cells along z, y, x; seeds; pixels inside the mask.
+_SeedGrid = tuple[tuple[int, int, int], int, int]
 
 __version__: str
 CHROMA_WEIGHT: float
@@ -71,8 +75,12 @@ def slic(
     max_size_factor: float,
     refine_iter: int,
     start_label: int,
+    seed_grid: _SeedGrid | None,
     where: _Where,
 ) -> None: ...
+def choose_seed_grid(
+    mask: NDArray[np.bool_], num_segments: int, spacing: tuple[float, float, float]
+) -> _SeedGrid: ...
 def hard_labels(
     association: _View, labels: _View, rows: int, columns: int, where: _Where
 ) -> None: ...
@@ -93,6 +101,17 @@ def pyramid_pool_backward(
     where: _Where,
 ) -> None: ...
 def pyramid_pool_size(bins: Sequence[int]) -> int: ...
+def copy_to_host(address: int, array: NDArray[Any], device_index: int) -> None: ...
+def copy_rows(
+    *,
+    to: int,
+    to_pitch: int,
+    from_: int,
+    from_pitch: int,
+    width: int,
+    count: int,
+    device_index: int,
+) -> None: ...
 
 class DeviceMemory:
     def __init__(self, bytes: int, device_index: int = 0) -> None: ...

@@ -91,7 +91,8 @@ def slic(
     device : {"cpu", "cuda", "cuda:1", ...}, optional
         Where to compute. Arrays are copied to a CUDA device and back. uint8 RGB that is converted
         to CIELAB gets the labels of the CPU, bit for bit (2-D, no ``sigma``, ``slic_zero``); all
-        else nearly those, and always the same. There is no ``mask`` on CUDA yet.
+        else nearly those, and always the same. The grid of the seeds of a ``mask`` is found on the
+        CPU, to where a mask on the device is copied for this.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. The labels do not depend on it.
 
@@ -144,14 +145,19 @@ def slic(
             f"convert2lab: Lab colorspace conversion requires a RGB image, got {channels} channels"
         )
     spacing_zyx = _spacing(spacing, dims)
-    _check_finite(pixels, where)
+    inside = None if mask is None else _mask(mask, pixels.shape[:-1])
+    _check_finite(pixels, inside, where)
+    num_segments = _clipped(_arguments.integer(n_segments, "n_segments"))
+    seed_grid = None
+    if inside is not None and isinstance(where, _device.Cuda):
+        seed_grid = _core.choose_seed_grid(_device.on_host(inside), num_segments, spacing_zyx)
     labels = _device.empty(pixels.shape[:-1], np.int32, pixels)
     _device.run(
         _core.slic,
         where,
-        (pixels, None if mask is None else _mask(mask, pixels.shape[:-1])),
+        (pixels, inside),
         (labels,),
-        num_segments=_clipped(_arguments.integer(n_segments, "n_segments")),
+        num_segments=num_segments,
         compactness=_arguments.number(compactness, "compactness"),
         max_num_iter=_arguments.bounded(max_num_iter, "max_num_iter"),
         sigma=_sigma(sigma, dims, spacing_zyx),
@@ -165,6 +171,7 @@ def slic(
         max_size_factor=_arguments.number(max_size_factor, "max_size_factor"),
         refine_iter=_arguments.bounded(refine_iter, "refine_iter"),
         start_label=_arguments.bounded(start_label, "start_label"),
+        seed_grid=seed_grid,
     )
     return labels
 
@@ -198,11 +205,16 @@ def _with_channels_last(image: object, channel_axis: int | None) -> tuple[NDArra
     return pixels, dims
 
 
-def _check_finite(pixels: NDArray[Any], where: _device.Where) -> None:
+def _check_finite(
+    pixels: NDArray[Any], inside: NDArray[np.bool_] | None, where: _device.Where
+) -> None:
     """Raise for NaN and infinity, which CUDA cannot report without waiting."""
     if not isinstance(where, _device.Cuda) or isinstance(pixels, DeviceArray):
         return
-    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+    if pixels.dtype.kind != "f":
+        return
+    finite = np.isfinite(pixels).all(axis=-1)
+    if not (finite if inside is None else finite | ~inside).all():
         raise ValueError("unmasked infinite values in image are not supported")
 
 

@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 #include <superpix/superpix.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -20,21 +24,38 @@ namespace {
 using test::Array;
 using test::Shape;
 
-std::vector<std::int32_t> labels_on_cuda(const ArrayView& image, const SlicParams& params) {
+std::vector<std::int32_t> labels_on_cuda(const ArrayView& image, SlicParams params,
+                                         const ArrayView* mask = nullptr) {
+  if (mask != nullptr) params.seed_grid = choose_seed_grid(*mask, params);
   Array<std::int32_t> labels(test::shape_of(image, image.ndim - 1));
   test::run_on_cuda(
-      [&](const Context& context) { slic(image, nullptr, labels.view(), params, context); },
-      labels);
+      [&](const Context& context) { slic(image, mask, labels.view(), params, context); }, labels);
   return std::move(labels.data);
 }
 
 /// How many labels differ from those of the CPU.
-std::int64_t num_differing(const ArrayView& image, const SlicParams& params) {
-  const auto expected = test::slic_of(image, params).labels;
-  const auto labels = labels_on_cuda(image, params);
+std::int64_t num_differing(const ArrayView& image, const SlicParams& params,
+                           const ArrayView* mask = nullptr) {
+  const auto expected = test::slic_of(image, params, mask).labels;
+  const auto labels = labels_on_cuda(image, params, mask);
   std::int64_t count = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) count += labels[i] != expected[i] ? 1 : 0;
   return count;
+}
+
+/// A disc that is not in the middle.
+Array<bool> disc_mask(const Shape& shape) {
+  Array<bool> mask(shape);
+  const std::int64_t width = shape.back();
+  const std::int64_t height = shape[shape.size() - 2];
+  for (std::size_t p = 0; p < mask.data.size(); ++p) {
+    const auto at = static_cast<std::int64_t>(p);
+    const double y =
+        2.0 * static_cast<double>(at / width % height) / static_cast<double>(height) - 1.0;
+    const double x = 2.0 * static_cast<double>(at % width) / static_cast<double>(width) - 0.8;
+    mask.data[p] = x * x + y * y < 0.7 ? 1 : 0;
+  }
+  return mask;
 }
 
 SlicParams integer_params(std::int64_t num_segments) {
@@ -330,6 +351,14 @@ TEST(SlicOnCuda, DoesNotSayHowManyLabelsThereAre) {
       EXPECT_EQ(slic(image.view(), nullptr, labels.view(), params, context), connected ? -1 : 9);
     });
   }
+  const Array<bool> disc = disc_mask({30, 30});
+  const ArrayView mask = disc.view();
+  params.enforce_connectivity = false;
+  params.seed_grid = choose_seed_grid(mask, params);
+  test::call_on_cuda([&](const Context& context) {
+    EXPECT_EQ(slic(image.view(), &mask, labels.view(), params, context),
+              test::slic_of(image.view(), params, &mask).count);
+  });
 }
 
 TEST(FloatSlicOnCuda, TakesValuesOfAnySize) {
@@ -344,15 +373,158 @@ TEST(FloatSlicOnCuda, TakesValuesOfAnySize) {
   EXPECT_EQ(num_differing(flat.view(), float_params(9)), 0) << "flat";
 }
 
-TEST(SlicOnCuda, RefusesWhatIsNotThere) {
-  const auto image = test::picture<float>({8, 8, 1});
-  const Array<bool> mask({8, 8}, 1);
-  const ArrayView inside = mask.view();
-  Array<std::int32_t> labels({8, 8});
-  Context context;
-  context.device = Device::kCuda;
-  EXPECT_THROW(slic(image.view(), &inside, labels.view(), float_params(4), context),
-               DeviceUnavailable);
+// --- the mask ------------------------------------------------------------------------------------
+
+/// In space alone, pixels are often as near to two clusters.
+constexpr double kMaskedAgreement = 0.98;
+
+/// How much of what lies together in one partition lies together in the other, too: where there is
+/// a label more, all that follow have other numbers.
+double overlap(const std::vector<std::int32_t>& labels, const std::vector<std::int32_t>& other,
+               std::int32_t outside) {
+  std::map<std::int32_t, std::map<std::int32_t, std::int64_t>> common;
+  std::int64_t inside = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] == outside) continue;
+    ++common[labels[i]][other[i]];
+    ++inside;
+  }
+  std::int64_t together = 0;
+  for (const auto& [label, counts] : common) {
+    std::int64_t most = 0;
+    for (const auto& [other_label, count] : counts) most = std::max(most, count);
+    together += most;
+  }
+  return static_cast<double>(together) / static_cast<double>(inside);
+}
+
+double masked_agreement(const ArrayView& image, const SlicParams& params, const ArrayView& mask) {
+  const auto expected = test::slic_of(image, params, &mask).labels;
+  const auto labels = labels_on_cuda(image, params, &mask);
+  const std::int32_t outside = params.start_label - 1;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if ((labels[i] == outside) != (expected[i] == outside)) return 0.0;
+  }
+  return std::min(overlap(labels, expected, outside), overlap(expected, labels, outside));
+}
+
+Shape spatial(const Shape& shape) { return {shape.begin(), shape.end() - 1}; }
+
+TEST(MaskedSlicOnCuda, HasNearlyTheLabelsOfTheCpu) {
+  const struct {
+    Shape shape;
+    std::int64_t num_segments;
+  } cases[] = {{{48, 60, 3}, 20}, {{61, 47, 1}, 150},  {{40, 40, 2}, 1},
+               {{40, 51, 3}, 2},  {{6, 20, 21, 1}, 9}, {{9, 12, 10, 2}, 100}};
+  for (const auto& c : cases) {
+    const auto image = test::picture<float>(c.shape);
+    const Array<bool> disc = disc_mask(spatial(c.shape));
+    Array<bool> speckles = test::noise<bool>(spatial(c.shape), 100, 9);
+    for (auto& m : speckles.data) m = m < 20 ? 1 : 0;
+    for (const Array<bool>* mask : {&disc, &static_cast<const Array<bool>&>(speckles)}) {
+      const ArrayView inside = mask->view();
+      for (const bool connected : {false, true}) {
+        SlicParams params = float_params(c.num_segments);
+        params.compactness = 0.1;
+        params.enforce_connectivity = connected;
+        EXPECT_GE(masked_agreement(image.view(), params, inside), kMaskedAgreement)
+            << image.view().shape_string() << ", " << c.num_segments
+            << (mask == &disc ? ", disc" : ", speckles") << (connected ? ", connected" : "");
+      }
+    }
+  }
+}
+
+TEST(MaskedSlicOnCuda, TakesAllParameters) {
+  const auto image = test::picture<std::uint8_t>({48, 55, 3});
+  const Array<bool> disc = disc_mask({48, 55});
+  const test::Scattered scattered(disc.view());
+  const auto expect_agreement = [&](const char* what, auto change) {
+    SlicParams params = float_params(12);
+    params.compactness = 0.2;
+    change(params);
+    EXPECT_GE(masked_agreement(image.view(), params, scattered.view), kMaskedAgreement) << what;
+  };
+  expect_agreement("0 iterations", [](SlicParams& p) { p.max_num_iter = 0; });
+  expect_agreement("9 iterations", [](SlicParams& p) { p.max_num_iter = 9; });
+  expect_agreement("CIELAB", [](SlicParams& p) {
+    p.convert_to_lab = true;
+    p.compactness = 10;
+    p.enforce_connectivity = true;
+  });
+  expect_agreement("a range", [](SlicParams& p) { p.value_range = {-20.0, 300.0}; });
+  expect_agreement("spacing", [](SlicParams& p) { p.spacing = {2.0, 0.7, 1.3}; });
+  expect_agreement("blur", [](SlicParams& p) { p.sigma = {0.0, 1.0, 2.0}; });
+  expect_agreement("blur of CIELAB", [](SlicParams& p) {
+    p.convert_to_lab = true;
+    p.compactness = 10;
+    p.sigma = {0.0, 1.0, 2.0};
+  });
+  expect_agreement("SLICO", [](SlicParams& p) { p.slic_zero = true; });
+  expect_agreement("perturbed seeds", [](SlicParams& p) { p.perturb_seeds = true; });
+  expect_agreement("start_label 0", [](SlicParams& p) { p.start_label = 0; });
+}
+
+TEST(MaskedSlicOnCuda, DoesNotReadWhatIsOutside) {
+  const Array<bool> disc = disc_mask({40, 51});
+  const ArrayView mask = disc.view();
+  Array<float> image = test::picture<float>({40, 51, 2});
+  SlicParams params = float_params(12);
+  params.compactness = 0.1;
+  params.sigma = {0.0, 1.0, 1.0};
+  const auto expected = labels_on_cuda(image.view(), params, &mask);
+  for (const float value : {1e9F, std::numeric_limits<float>::quiet_NaN()}) {
+    for (std::size_t i = 0; i < image.data.size(); ++i) {
+      if (disc.data[i / 2] == 0) image.data[i] = value;
+    }
+    EXPECT_EQ(labels_on_cuda(image.view(), params, &mask), expected) << value;
+  }
+}
+
+TEST(MaskedSlicOnCuda, NumbersPixels) {
+  const struct {
+    Shape shape;
+    int share;  // of pixels inside, per cent
+  } cases[] = {{{1, 6, 1}, 60}, {{90, 100, 1}, 50}, {{90, 100, 1}, 3}, {{4, 50, 60, 1}, 70}};
+  for (const auto& c : cases) {
+    Array<bool> noise = test::noise<bool>(spatial(c.shape), 100, 5);
+    for (auto& m : noise.data) m = m < c.share ? 1 : 0;
+    const ArrayView mask = noise.view();
+    const auto image = test::picture<std::uint8_t>(c.shape);
+    for (const std::int32_t start_label : {0, 1}) {
+      SlicParams params = float_params(mask.size());
+      params.start_label = start_label;
+      EXPECT_EQ(num_differing(image.view(), params, &mask), 0)
+          << image.view().shape_string() << ", " << c.share;
+    }
+  }
+}
+
+TEST(MaskedSlicOnCuda, NeedsTheGridOfItsMask) {
+  const auto image = test::picture<float>({8, 10, 1});
+  const Array<bool> all({8, 10}, 1);
+  const ArrayView mask = all.view();
+  Array<std::int32_t> labels({8, 10});
+  SlicParams params = float_params(4);
+  const auto expect_refusal = [&](const char* why) {
+    Context context;
+    context.device = Device::kCuda;
+    try {
+      slic(image.view(), &mask, labels.view(), params, context);
+      ADD_FAILURE() << "no exception: " << why;
+    } catch (const InvalidArgument& error) {
+      EXPECT_NE(std::string(error.what()).find(why), std::string::npos) << error.what();
+    }
+  };
+  expect_refusal("a mask on CUDA needs params.seed_grid");
+  const SeedGrid right = choose_seed_grid(mask, params);
+  for (const SeedGrid& wrong :
+       {SeedGrid{{1, 9, 2}, 4, 80}, SeedGrid{{1, 0, 2}, 4, 80}, SeedGrid{{2, 2, 2}, 4, 80},
+        SeedGrid{right.cells, 0, 80}, SeedGrid{right.cells, 81, 80}, SeedGrid{right.cells, 4, 0},
+        SeedGrid{right.cells, 4, 81}}) {
+    params.seed_grid = wrong;
+    expect_refusal("params.seed_grid must be what choose_seed_grid() gives");
+  }
 }
 
 TEST(SlicOnCuda, MakesAsManyLaunchesWhateverTheImage) {

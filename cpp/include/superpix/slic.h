@@ -12,6 +12,14 @@
 
 namespace superpix {
 
+/// The grid on which seeds are spread over a mask, and what is computed follows from. On the CPU
+/// slic finds it; on CUDA it would have to wait for the mask's values.
+struct SeedGrid {
+  std::array<std::int64_t, 3> cells{1, 1, 1};  // along z, y, x
+  std::int64_t num_seeds = 1;                  // cells in which a superpixel starts
+  std::int64_t num_pixels = 1;                 // true values of the mask
+};
+
 struct SlicParams {
   /// How many superpixels are wanted, >= 1. The grid of seeds comes as near as its cells can be
   /// kept nearly square; from the number of pixels on, every pixel is a label of its own.
@@ -46,6 +54,8 @@ struct SlicParams {
   int refine_iter = 1;
   /// The first label, 0 or 1; pixels outside the mask get start_label - 1.
   std::int32_t start_label = 1;
+  /// CUDA with a mask only, and needed there: choose_seed_grid() of the mask.
+  std::optional<SeedGrid> seed_grid;
 };
 
 /// SLIC after Achanta et al., "SLIC superpixels compared to state-of-the-art superpixel methods"
@@ -71,11 +81,18 @@ struct SlicParams {
 /// Labels never depend on the number of threads nor on the instruction set. On CUDA they are the
 /// same where they are computed in integers; elsewhere they are the same for every call, but sums
 /// are rounded in other places than on the CPU, so that a pixel that is nearly as near to two
-/// clusters may go to either. Values that are not finite cannot be refused there: they give labels
-/// that mean nothing. A mask is not taken there yet.
-/// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
+/// clusters may go to either. Values that are not finite, or a mask that params.seed_grid is not
+/// of, cannot be refused there: they give labels that mean nothing. Throws InvalidArgument,
+/// InvalidType, DeviceUnavailable, CudaError.
 std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView& labels,
                   const SlicParams& params, const Context& context = {});
+
+/// Spreads params.num_segments seeds over a mask, as slic does on the CPU, weighted by
+/// params.spacing.
+///
+/// @param[in] mask  bool [H,W] / [D,H,W] in the memory of the CPU, any strides, at least one true.
+/// Throws InvalidArgument, InvalidType.
+SeedGrid choose_seed_grid(const ArrayView& mask, const SlicParams& params);
 
 /// Weight of the squared differences of a* and b* against that of L* (docs/accuracy.md).
 inline constexpr double kChromaWeight = 3.0;

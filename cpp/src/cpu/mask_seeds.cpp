@@ -64,11 +64,15 @@ MaskSeeds seeds_on(const CellGrid& grid, const BoxCounts& counts) {
     touched[cell] = covered > 0 ? 1 : 0;
     seeds.has_seed[cell] = 2 * covered >= box.size() ? 1 : 0;
   }
-  for (std::int64_t cell = 0; cell < grid.num_cells(); ++cell) {
-    if (touched[cell] == 0 || seeds.has_seed[cell] != 0) continue;
-    bool served = false;
-    grid.for_each_neighbor(cell, [&](std::int64_t k, int) { served |= seeds.has_seed[k] != 0; });
-    seeds.has_seed[cell] = served ? 0 : 1;
+  for (int turn = 0; turn < 8; ++turn) {
+    for (std::int64_t cell = 0; cell < grid.num_cells(); ++cell) {
+      const Extent at = grid.position(cell);
+      if (4 * (at[0] % 2) + 2 * (at[1] % 2) + at[2] % 2 != turn) continue;
+      if (touched[cell] == 0 || seeds.has_seed[cell] != 0) continue;
+      bool served = false;
+      grid.for_each_neighbor(cell, [&](std::int64_t k, int) { served |= seeds.has_seed[k] != 0; });
+      seeds.has_seed[cell] = served ? 0 : 1;
+    }
   }
   seeds.count = std::count(seeds.has_seed.begin(), seeds.has_seed.end(), std::uint8_t{1});
   return seeds;
