@@ -60,6 +60,26 @@ def empty(shape: tuple[int, ...], dtype: Any, like: NDArray[Any]) -> NDArray[Any
     return np.empty(shape, dtype)
 
 
+def on_host(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array in the memory of the CPU."""
+    return array.to_numpy() if isinstance(array, DeviceArray) else array
+
+
+def concatenate_last(arrays: list[NDArray[Any]], like: NDArray[Any]) -> NDArray[Any]:
+    """Return C-contiguous arrays as one along the last axis, on the device of another."""
+    if not isinstance(like, DeviceArray):
+        return np.concatenate(arrays, axis=-1)
+    there = [cast(DeviceArray, _on_device(array, like.index, copy=True)) for array in arrays]
+    return cast(NDArray[Any], DeviceArray.concatenate_last(there))
+
+
+def split_last(array: NDArray[Any], sizes: list[int]) -> list[NDArray[Any]]:
+    """Return parts of an array along the last axis."""
+    if isinstance(array, DeviceArray):
+        return cast(list[NDArray[Any]], array.split_last(sizes))
+    return np.split(array, np.cumsum(sizes)[:-1], axis=-1)
+
+
 def run(
     op: Callable[..., None],
     where: Where,
@@ -116,7 +136,8 @@ def any_arrays(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         arguments: tuple[Any, ...] = (*args, *kwargs.values())
-        example = next(filter(_is_foreign, arguments), None)
+        parts = (part for value in arguments for part in _parts(value))
+        example = next(filter(_is_foreign, parts), None)
         if example is None:
             return function(*args, **kwargs)
         kind, index = (int(n) for n in example.__dlpack_device__())
@@ -130,11 +151,17 @@ def any_arrays(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+def _parts(value: object) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
 def _is_foreign(value: object) -> bool:
     return hasattr(type(value), "__dlpack__") and not isinstance(value, np.ndarray | np.generic)
 
 
 def _taken(value: Any, name: str) -> Any:
+    if isinstance(value, tuple | list) and any(map(_is_foreign, value)):
+        return tuple(_taken(part, name) for part in value)
     if not _is_foreign(value):
         return value
     kind = int(value.__dlpack_device__()[0])

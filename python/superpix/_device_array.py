@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from superpix import _core
 
@@ -51,6 +52,40 @@ class DeviceArray:
             raise TypeError(f"{name} must be bool, integer, float16, float32 or float64")
         return cls(lent.address, np.dtype(lent.dtype), lent.shape, lent.strides, index, lent)
 
+    @classmethod
+    def concatenate_last(cls, arrays: Sequence[DeviceArray]) -> DeviceArray:
+        """Return C-contiguous arrays as one, side by side along the last axis."""
+        first = arrays[0]
+        width = sum(array.shape[-1] for array in arrays)
+        result = cls.empty((*first.shape[:-1], width), first.dtype, first.index)
+        begin = 0
+        for array in arrays:
+            array._copy_columns(result, 0, begin, array.shape[-1])
+            begin += array.shape[-1]
+        return result
+
+    def split_last(self, sizes: Sequence[int]) -> list[DeviceArray]:
+        """Return a C-contiguous array as such ones, with so much of the last axis each."""
+        parts = []
+        begin = 0
+        for size in sizes:
+            part = DeviceArray.empty((*self.shape[:-1], size), self.dtype, self.index)
+            self._copy_columns(part, begin, 0, size)
+            parts.append(part)
+            begin += size
+        return parts
+
+    def to_numpy(self) -> NDArray[Any]:
+        """Return a copy on the host."""
+        lengths = [s * (n - 1) for s, n in zip(self.strides, self.shape, strict=True)]
+        before = -sum(s for s in lengths if s < 0)
+        after = sum(s for s in lengths if s > 0) + self.dtype.itemsize
+        if self.size == 0:
+            return np.empty(self.shape, self.dtype)
+        memory = np.empty(before + after, np.uint8)
+        _core.copy_to_host(self.address - before, memory, self.index)
+        return np.ndarray(self.shape, self.dtype, memory, before, self.strides)
+
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
@@ -77,16 +112,29 @@ class DeviceArray:
         strides = (*self.strides, item) if last else (item * self.size, *self.strides)
         return self._view(shape, strides)
 
-    def flatten_last(self) -> DeviceArray:
-        """Return a contiguous array with its last two axes as one."""
-        shape = (*self.shape[:-2], self.shape[-2] * self.shape[-1])
-        return self._view(shape, (*self.strides[:-2], self.dtype.itemsize))
+    def reshape(self, *shape: int) -> DeviceArray:
+        """Return a C-contiguous array with another shape of as many elements."""
+        return self._view(shape, _compact(shape, self.dtype))
 
     def moveaxis(self, source: int, destination: int) -> DeviceArray:
         """Return the array as `numpy.moveaxis` does."""
         order = [axis for axis in range(self.ndim) if axis != source % self.ndim]
         order.insert(destination % self.ndim, source % self.ndim)
         return self._view([self.shape[i] for i in order], [self.strides[i] for i in order])
+
+    def _copy_columns(self, to: DeviceArray, begin: int, to_begin: int, count: int) -> None:
+        item = self.dtype.itemsize
+        if to.size == 0 or count == 0:
+            return
+        _core.copy_rows(
+            to=to.address + item * to_begin,
+            to_pitch=item * to.shape[-1],
+            from_=self.address + item * begin,
+            from_pitch=item * self.shape[-1],
+            width=item * count,
+            count=self.size // self.shape[-1],
+            device_index=self.index,
+        )
 
     def _view(self, shape: Sequence[int], strides: Sequence[int]) -> DeviceArray:
         return DeviceArray(self.address, self.dtype, shape, strides, self.index, self.owner)

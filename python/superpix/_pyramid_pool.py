@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from superpix import _arguments, _core, _device
-from superpix._device_array import DeviceArray
 
 
 @_device.any_arrays
@@ -64,10 +63,8 @@ def pyramid_pool(
     ([[[11.5]]], [[[4.0, 7.0], [16.0, 19.0]]])
     """
     call = _prepared(features, bins, reduce, _device.where(device, num_threads))
-    if isinstance(call.values, DeviceArray):  # a library need not take parts of rows
-        return tuple(_level(call, b) for b in call.bins)
     pooled, _ = _forward(call, with_indices=False)
-    levels = np.split(pooled, np.cumsum([b * b for b in call.bins])[:-1], axis=-1)
+    levels = _device.split_last(pooled, [b * b for b in call.bins])
     return tuple(
         level.reshape(*level.shape[:-1], b, b) for level, b in zip(levels, call.bins, strict=True)
     )
@@ -116,10 +113,6 @@ def pyramid_pool_backward(
     [[[2.0, 2.0, 2.0], [2.0, 2.0, 2.0]]]
     """
     call = _prepared(features, bins, reduce, _device.where(device, num_threads))
-    if isinstance(call.values, DeviceArray):
-        raise TypeError(
-            "features must be a NumPy array here; superpix.torch.pyramid_pool has gradients on CUDA"
-        )
     if not isinstance(grad_levels, tuple | list) or len(grad_levels) != len(call.bins):
         raise TypeError(f"grad_levels must be a tuple of {len(call.bins)} arrays")
     flat = []
@@ -134,11 +127,12 @@ def pyramid_pool_backward(
             )
         flat.append(checked.reshape(*expected[:-2], b * b))
     indices = _forward(call, with_indices=True)[1] if call.reduce == "max" else None
-    grad_features = np.empty_like(call.values)
+    grad_features = _device.empty(call.values.shape, call.values.dtype, call.values)
+    grad_pooled = _device.concatenate_last(flat, call.values)
     _device.run(
         _core.pyramid_pool_backward,
         call.where,
-        (_arguments.batched(np.concatenate(flat, axis=-1), 3), indices),
+        (_arguments.batched(grad_pooled, 3), indices),
         (_arguments.batched(grad_features, 4),),
         bins=call.bins,
         reduce=call.reduce,
@@ -167,26 +161,13 @@ def _prepared(
     return _Call(values, sides, reduce, where)
 
 
-def _level(call: _Call, b: int) -> NDArray[Any]:
-    """Return the windows of one level."""
-    pooled = _device.empty((*call.values.shape[:-2], b, b), call.values.dtype, call.values)
-    flat = cast(DeviceArray, _arguments.batched(pooled, 4)).flatten_last()
-    _device.run(
-        _core.pyramid_pool,
-        call.where,
-        (_arguments.batched(call.values, 4),),
-        (cast(NDArray[Any], flat), None),
-        bins=[b],
-        reduce=call.reduce,
-    )
-    return pooled
-
-
 def _forward(call: _Call, *, with_indices: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return the windows of all levels, and [B, C, T] where their maxima are."""
     shape = (*call.values.shape[:-2], _core.pyramid_pool_size(call.bins))
-    pooled = np.empty(shape, call.values.dtype)
-    indices = np.empty(_arguments.batched(pooled, 3).shape, np.int32) if with_indices else None
+    pooled = _device.empty(shape, call.values.dtype, call.values)
+    indices = None
+    if with_indices:
+        indices = _device.empty(_arguments.batched(pooled, 3).shape, np.int32, call.values)
     _device.run(
         _core.pyramid_pool,
         call.where,
