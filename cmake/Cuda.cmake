@@ -32,6 +32,7 @@ set(
   soft_slic_backward
   soft_slic_centers
   split
+  tile_components
   unpool
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")
