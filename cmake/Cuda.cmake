@@ -24,6 +24,7 @@ set(
   slic
   slic_float
   slic_u8
+  slic_u8_iteration
   soft_pool
   soft_pool_gradient
   soft_pool_mix
