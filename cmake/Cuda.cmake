@@ -25,6 +25,7 @@ set(
   slic
   slic_float
   slic_u8
+  slic_u8_iteration
   soft_pool
   soft_pool_gradient
   soft_pool_mix
@@ -33,6 +34,7 @@ set(
   soft_slic_backward
   soft_slic_centers
   split
+  tile_components
   unpool
 )
 list(TRANSFORM SUPERPIX_CUDA_SOURCES REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/cuda/\\1.cu")

@@ -34,7 +34,7 @@ class IntegerClustering {
   /// On the device.
   struct Memory {
     std::uint8_t* codes = nullptr;                   // [cells][capacity]: 15 - slot
-    void* sums[3] = {nullptr, nullptr, nullptr};     // slic_u8.cu tells why there are three
+    void* sums[3] = {nullptr, nullptr, nullptr};     // slic_u8_iteration.h tells why three
     IntegerCenter* centers[2] = {nullptr, nullptr};  // [cells]
     int* changed = nullptr;                          // [cells], if seeds are perturbed
   };
