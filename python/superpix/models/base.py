@@ -1,0 +1,179 @@
+"""What learned superpixel models have in common: pictures in, labels out; files of weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from superpix import enforce_connectivity
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+class SuperpixelModel(nn.Module):
+    """A network that divides pictures into superpixels.
+
+    Parameters
+    ----------
+    **options
+        The arguments of the model, which its file of weights repeats.
+    """
+
+    # Components below this part of the mean size are merged, those above that many split.
+    min_size_factor = 0.06
+    max_size_factor = 3.0
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.options = options
+
+    def predict_labels(self, image: Tensor, n_segments: int) -> Tensor:
+        """Return labels from 0 on, which need not be connected.
+
+        Parameters
+        ----------
+        image : Tensor, [1, 3, H, W]
+            sRGB from 0 to 1, on the model's device.
+        n_segments : int
+            About how many.
+
+        Returns
+        -------
+        Tensor of integers, [1, H, W]
+        """
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        n_segments: int = 100,
+        *,
+        enforce_connectivity: bool = True,
+        start_label: int = 1,
+    ) -> NDArray[np.int32]:
+        """Divide a picture into superpixels.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, [H, W, 3]
+            sRGB, of any size.
+        n_segments : int, optional
+            About how many superpixels; ``labels.max()`` tells how many there are.
+        enforce_connectivity : bool, optional
+            Make each label one connected component, of at least 0.06 and at most 3 times the mean
+            size.
+        start_label : int, optional
+            The first label, 0 or 1.
+
+        Returns
+        -------
+        ndarray of int32, [H, W]
+
+        Raises
+        ------
+        TypeError
+            ``image`` is not an array of uint8.
+        ValueError
+            It has another shape, or a number is out of range.
+        """
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+            raise TypeError("image must be a NumPy array of uint8")
+        if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise ValueError(f"image must be [H, W, 3] and not empty, got shape {image.shape}")
+        if n_segments < 1:
+            raise ValueError(f"n_segments must be at least 1, got {n_segments}")
+        if start_label not in (0, 1):
+            raise ValueError(f"start_label must be 0 or 1, got {start_label}")
+        was_training = self.training
+        self.eval()
+        try:
+            device = next((p.device for p in self.parameters()), torch.device("cpu"))
+            pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
+            labels = self.predict_labels(pixels.permute(2, 0, 1)[None].float() / 255, n_segments)
+        finally:
+            self.train(was_training)
+        found = labels[0].to("cpu", torch.int32).numpy()
+        if not enforce_connectivity:
+            return np.asarray(found + start_label, np.int32)
+        return self._connected(found, image.shape[0] * image.shape[1] / n_segments, start_label)
+
+    def _connected(
+        self, labels: NDArray[np.int32], mean_size: float, start_label: int
+    ) -> NDArray[np.int32]:
+        return _connect(
+            labels,
+            max(1, int(self.min_size_factor * mean_size)),
+            max(1, int(self.max_size_factor * mean_size)),
+            start_label=start_label,
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write the weights, and the arguments of the model, as safetensors."""
+        from safetensors.torch import save_file
+
+        metadata = {"model": type(self).__name__, "options": json.dumps(self.options)}
+        state = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(state, path, metadata)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> Self:
+        """Return a model with trained weights, ready to `segment`.
+
+        Parameters
+        ----------
+        name : str or Path
+            What superpix ships (`available_weights`), or a file that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            There are no such weights, or they are another model's.
+        """
+        path = WEIGHTS / f"{cls.__name__.lower()}_{name}.safetensors"
+        if not path.is_file():
+            path = Path(name)
+        if not path.is_file():
+            raise ValueError(
+                f"{cls.__name__} has no weights {str(name)!r}: neither a file nor one of "
+                f"{', '.join(cls.available_weights()) or 'none'}"
+            )
+        return cls._read(path)
+
+    @classmethod
+    def available_weights(cls) -> list[str]:
+        """Return the names that `from_pretrained` takes."""
+        start = f"{cls.__name__.lower()}_"
+        return sorted(
+            path.stem.removeprefix(start) for path in WEIGHTS.glob(f"{start}*.safetensors")
+        )
+
+    @classmethod
+    def _read(cls, path: Path) -> Self:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise ValueError(f"{path}: not a safetensors file: {error}") from None
+        if metadata.get("model") != cls.__name__:
+            raise ValueError(
+                f"{path}: weights of {metadata.get('model', 'an unknown model')}, "
+                f"not of {cls.__name__}"
+            )
+        model = cls(**json.loads(metadata["options"]))
+        model.load_state_dict(state, strict=True)
+        return model.eval()
+
+
+# `segment` has an argument of this name.
+_connect = enforce_connectivity

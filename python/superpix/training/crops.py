@@ -1,0 +1,202 @@
+"""Random crops of annotated images, each a function of its number alone.
+
+So a run that was interrupted goes on with the very crops that it would have had, whatever the
+number of workers and processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from superpix.data import Sample
+
+
+class Annotated(Protocol):
+    """A data set of `superpix.data`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a crop is taken.
+
+    Attributes
+    ----------
+    size : int
+        Height and width, in pixels.
+    scale_deviation, least_scale, greatest_scale : float
+        Images are scaled by a normal deviate around 1, cut off at both ends. Scaling is one with
+        cropping: only what ends up in the crop is resampled.
+    flip_x, flip_y : float
+        Probability of a mirror image.
+    """
+
+    size: int
+    scale_deviation: float = 0.0
+    least_scale: float = 1.0
+    greatest_scale: float = 1.0
+    flip_x: float = 0.5
+    flip_y: float = 0.0
+
+    def __call__(
+        self,
+        image: NDArray[np.uint8],
+        annotation: NDArray[Any],
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+        """Return a crop of an image [H, W, 3] and of its annotation [H, W]."""
+        from PIL import Image
+
+        height, width = annotation.shape
+        scale = np.clip(
+            rng.normal(1.0, self.scale_deviation), self.least_scale, self.greatest_scale
+        )
+        scale = max(scale, self.size / min(height, width))
+        side = self.size / scale
+        top, left = rng.uniform(0, height - side), rng.uniform(0, width - side)
+        if side == self.size:
+            top, left = round(top), round(left)
+        crop = Image.fromarray(image).resize(
+            (self.size, self.size),
+            Image.Resampling.BILINEAR,
+            box=(left, top, min(left + side, width), min(top + side, height)),
+        )
+        steps = (np.arange(self.size) + 0.5) * (side / self.size)
+        rows = np.minimum((top + steps).astype(int), height - 1)
+        columns = np.minimum((left + steps).astype(int), width - 1)
+        pixels, labels = np.asarray(crop), annotation[rows[:, None], columns]
+        if rng.random() < self.flip_x:
+            pixels, labels = pixels[:, ::-1], labels[:, ::-1]
+        if rng.random() < self.flip_y:
+            pixels, labels = pixels[::-1], labels[::-1]
+        return pixels, labels
+
+
+class RandomCrops(Dataset[tuple[Tensor, Tensor]]):
+    """Crop number n, for n = 0, 1, ...: of all annotations in a random order, again and again.
+
+    Items are an image [3, S, S] of uint8 and the labels of its segments [S, S] of int64, from 0 on
+    without gaps; -1 is ignored.
+
+    Parameters
+    ----------
+    sources : sequence of data sets
+        With annotations.
+    augmentation : Augmentation
+        What becomes of them.
+    seed : int
+        What all chance follows from.
+    cache : bool
+        Keep images in memory.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Annotated],
+        augmentation: Augmentation,
+        seed: int,
+        *,
+        cache: bool = True,
+    ) -> None:
+        self._sources = sources
+        self._augmentation = augmentation
+        self._seed = seed
+        self._cache: dict[tuple[int, int], Sample] | None = {} if cache else None
+        self._pairs = [
+            (source, index, annotator)
+            for source, samples in enumerate(sources)
+            for index, count in enumerate(_annotation_counts(samples))
+            for annotator in range(count)
+        ]
+        self._pass: tuple[int, NDArray[np.int64]] | None = None
+
+    @property
+    def num_annotations(self) -> int:
+        """How many crops there are in a pass over the data."""
+        return len(self._pairs)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return a crop."""
+        turn, place = divmod(number, len(self._pairs))
+        if self._pass is None or self._pass[0] != turn:
+            order = np.random.default_rng((self._seed, 0, turn)).permutation(len(self._pairs))
+            self._pass = turn, order
+        source, index, annotator = self._pairs[self._pass[1][place]]
+        sample = self._sample(source, index)
+        rng = np.random.default_rng((self._seed, 1, number))
+        pixels, labels = self._augmentation(sample.image, sample.annotations[annotator], rng)
+        return to_tensor(pixels), consecutive(labels)
+
+    def _sample(self, source: int, index: int) -> Sample:
+        if self._cache is None:
+            return self._sources[source][index]
+        if (source, index) not in self._cache:
+            sample = self._sources[source][index]
+            small = [_narrowed(annotation) for annotation in sample.annotations]
+            self._cache[source, index] = Sample(sample.id, sample.image, small)
+        return self._cache[source, index]
+
+
+class Steps(Sampler[int]):
+    """The numbers of the crops of some steps, for one of several processes.
+
+    Parameters
+    ----------
+    first, last : int
+        Steps, the last one excluded.
+    batch_size : int
+        Of all processes together.
+    rank, world_size : int
+        Which process of how many; each has every world_size-th crop.
+    """
+
+    def __init__(
+        self, first: int, last: int, batch_size: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        if batch_size % world_size:
+            raise ValueError(
+                f"batch_size must be a multiple of the {world_size} processes, got {batch_size}"
+            )
+        self._numbers = range(first * batch_size + rank, last * batch_size, world_size)
+
+    def __len__(self) -> int:
+        """Return how many crops this process has."""
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        """Return the numbers."""
+        return iter(self._numbers)
+
+
+def to_tensor(image: NDArray[np.uint8]) -> Tensor:
+    """Return [H, W, 3] as [3, H, W]."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+def consecutive(annotation: NDArray[Any]) -> Tensor:
+    """Return labels from 0 on without gaps; what is below 0 becomes -1."""
+    values, labels = np.unique(annotation, return_inverse=True)
+    num_ignored = int(np.count_nonzero(values < 0))
+    labels = np.maximum(labels.reshape(annotation.shape) - num_ignored, -1)
+    return torch.from_numpy(labels.astype(np.int64))
+
+
+def _annotation_counts(samples: Annotated) -> Sequence[int]:
+    counts = getattr(samples, "annotation_counts", None)
+    return counts() if counts is not None else [1] * len(samples)
+
+
+def _narrowed(annotation: NDArray[Any]) -> NDArray[Any]:
+    fits = annotation.min() >= -(2**15) and annotation.max() < 2**15
+    return annotation.astype(np.int16) if fits else annotation
