@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from superpix.models.base import SuperpixelModel
 
 # (image [H, W, 3] uint8 RGB, about how many superpixels) -> labels [H, W], none below 0
 Segment: TypeAlias = Callable[[NDArray[np.uint8], int], NDArray[np.int32]]
 
 # What is passed on by keyword: a compactness, or nothing where the method's default stands.
 Options: TypeAlias = dict[str, Any]
+
+# (options, number of threads) -> the method
+Load: TypeAlias = Callable[[Options, int | None], Segment]
 
 
 class MissingPackageError(Exception):
@@ -49,24 +55,29 @@ def load_method(
     Parameters
     ----------
     name : str
-        One of `METHODS`.
+        One of `METHODS`; or a learned one and the file of its weights, as ``ssn:FILE``.
     compactness : float, optional
-        The method's own default unless told. The scales of the methods differ.
+        The method's own default unless told. The scales of the methods differ; learned ones have
+        none.
     num_threads : int, optional
         All cores unless told. scikit-image always uses one.
 
     Raises
     ------
     ValueError
-        Where no method has this name.
+        Where no method has this name, or there are no such weights.
     MissingPackageError
         Where the method's package is not installed.
     """
-    if name not in METHODS:
+    if name.partition(":")[0] in LEARNED:
+        model = load_model(name, num_threads)
+        return Method(name, model.segment)
+    if name not in CLASSICAL:
         raise ValueError(f"no method is called {name!r}; choose from {', '.join(METHODS)}")
-    load, package = METHODS[name]
+    load, package = CLASSICAL[name]
+    options: Options = {} if compactness is None else {"compactness": compactness}
     try:
-        segment = load({} if compactness is None else {"compactness": compactness}, num_threads)
+        segment = load(options, num_threads)
     except ImportError as error:
         raise MissingPackageError(
             f"method {name} needs the package {package}, which does not import ({error}): "
@@ -130,10 +141,48 @@ def _opencv(options: Options, num_threads: int | None) -> Segment:
     return segment
 
 
+def load_model(name: str, num_threads: int | None = None) -> SuperpixelModel:
+    """Import a learned method and its weights.
+
+    Parameters
+    ----------
+    name : str
+        One of `LEARNED`, for the weights that superpix ships; or with a file, as ``ssn:FILE``.
+    num_threads : int, optional
+        PyTorch's choice unless told.
+
+    Raises
+    ------
+    ValueError
+        Where no such method has this name, or there are no such weights.
+    MissingPackageError
+        Where PyTorch, or what reads weights, is not installed.
+    """
+    method, _, weights = name.partition(":")
+    if method not in LEARNED:
+        raise ValueError(f"no learned method is called {name!r}; choose from {', '.join(LEARNED)}")
+    try:
+        import torch
+
+        from superpix import models
+
+        model: type[SuperpixelModel] = getattr(models, LEARNED[method])
+        if num_threads is not None:
+            torch.set_num_threads(num_threads)
+        return model.from_pretrained(weights or "bsds500")
+    except ImportError as error:
+        raise MissingPackageError(
+            f"method {method} needs more packages ({error}): pip install 'superpix[models]'"
+        ) from error
+
+
 # Name -> (loader, package on PyPI).
-METHODS: dict[str, tuple[Callable[[Options, int | None], Segment], str]] = {
+CLASSICAL: dict[str, tuple[Load, str]] = {
     "superpix": (_superpix, "superpix"),
     "skimage": (_skimage, "scikit-image"),
     "fast-slic": (_fast_slic, "fast-slic"),
     "opencv": (_opencv, "opencv-contrib-python-headless"),
 }
+# Name -> class in superpix.models.
+LEARNED = {"ssn": "SSN"}
+METHODS = (*CLASSICAL, *LEARNED)

@@ -8,9 +8,11 @@ import superpix
 from superpix.cli.evaluate import evaluate
 from superpix.cli.info import info
 from superpix.cli.segment import segment
+from superpix.cli.train import train
 
 app = typer.Typer(
-    help="Superpixels: segment pictures, measure segmentations, describe this installation.",
+    help="Superpixels: segment pictures, measure segmentations, train models, describe this "
+    "installation.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",  # which joins the lines of a docstring's paragraph
@@ -18,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(segment)
 app.command()(evaluate)
+app.command()(train)
 app.command()(info)
 
 

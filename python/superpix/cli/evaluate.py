@@ -11,7 +11,7 @@ from superpix.cli import console, reports
 from superpix.cli.options import check_positive
 from superpix.cli.plot import plot
 from superpix.data.bsds import BSDS500, BSDSError
-from superpix.peers import METHODS, Method, MissingPackageError, load_method
+from superpix.peers import CLASSICAL, LEARNED, METHODS, Method, MissingPackageError, load_method
 
 REFERENCE = "superpix"
 
@@ -35,8 +35,12 @@ def evaluate(
         str, typer.Option(metavar="LIST", help="Numbers of superpixels to ask for.")
     ] = "100,300,600,1000",
     methods: Annotated[
-        str, typer.Option(metavar="LIST", help=f"Some of {', '.join(METHODS)}.")
-    ] = ",".join(METHODS),
+        str,
+        typer.Option(
+            metavar="LIST",
+            help=f"Some of {', '.join(METHODS)}; weights of one's own as ssn:FILE.",
+        ),
+    ] = ",".join(CLASSICAL),
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images.")] = None,
     compactness: Annotated[
         float | None,
@@ -83,7 +87,7 @@ def evaluate(
         if match:
             rows += _run_between(samples, loaded, wanted_counts, rows)
         _report(rows, wanted_counts, output, f"BSDS500 {split}, {len(samples)} images", match=match)
-    except (BSDSError, MissingPackageError, OSError) as error:
+    except (BSDSError, MissingPackageError, OSError, ValueError) as error:
         console.error(str(error))
         raise typer.Exit(1) from None
 
@@ -104,7 +108,9 @@ def parse_counts(text: str) -> list[int]:
 def parse_methods(text: str) -> list[str]:
     """Read the value of --methods."""
     names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    unknown = [name for name in names if name not in METHODS]
+    unknown = [
+        name for name in names if name not in METHODS and name.partition(":")[0] not in LEARNED
+    ]
     if unknown or not names:
         raise typer.BadParameter(
             f"{', '.join(unknown) or 'nothing'} cannot be measured; "

@@ -1,7 +1,7 @@
 """`superpix segment`: pictures in; overlays, mean colours and labels out."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 import superpix
 from superpix.cli import console, pictures
 from superpix.cli.inputs import choose_stems, find_images
 from superpix.cli.options import check_positive
+from superpix.peers import LEARNED, MissingPackageError, load_model
 
 PRODUCTS = ("overlay", "mean", "labels")
 
@@ -31,6 +33,10 @@ class LabelsFormat(str, Enum):
     npy = "npy"
 
 
+# (picture [H, W] or [H, W, 3]) -> labels [H, W]
+Segment = Callable[[NDArray[Any]], NDArray[np.int32]]
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is done to every picture."""
@@ -39,8 +45,7 @@ class Job:
     products: frozenset[str]
     labels_format: str
     color: tuple[int, int, int]
-    compactness: float
-    slic_options: dict[str, Any]
+    segment: Segment
 
     def outputs(self, stem: str) -> dict[str, Path]:
         """Return the file of each product for a picture whose results are called `stem`."""
@@ -115,20 +120,39 @@ def segment(
     n_segments: Annotated[
         int, typer.Option("-n", "--n-segments", min=1, help="About how many superpixels.")
     ] = 500,
+    method: Annotated[
+        str,
+        typer.Option(
+            help=f"slic, or a learned one: {', '.join(LEARNED)} (needs PyTorch); weights of one's "
+            "own as ssn:FILE."
+        ),
+    ] = "slic",
     compactness: Annotated[
-        float,
+        float | None,
         typer.Option(
             help="Higher: squarer superpixels. Lower: closer to the colours. Means the same for "
-            "grey pictures (slic is called with a hundredth of it).",
+            "grey pictures (slic is called with a hundredth of it). slic only.",
             callback=check_positive,
+            show_default="10",
         ),
-    ] = 10.0,
-    max_num_iter: Annotated[int, typer.Option(min=0, help="Iterations of k-means.")] = 10,
+    ] = None,
+    max_num_iter: Annotated[
+        int | None,
+        typer.Option(min=0, help="Iterations of k-means. slic only.", show_default="10"),
+    ] = None,
     sigma: Annotated[
-        float, typer.Option(min=0, help="Width in pixels of a Gaussian blur beforehand.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            min=0,
+            help="Width in pixels of a Gaussian blur beforehand. slic only.",
+            show_default="0",
+        ),
+    ] = None,
     slic_zero: Annotated[
-        bool, typer.Option("--slic-zero", help="SLICO: compactness adapts to each superpixel.")
+        bool,
+        typer.Option(
+            "--slic-zero", help="SLICO: compactness adapts to each superpixel. slic only."
+        ),
     ] = False,
     start_label: Annotated[int, typer.Option(min=0, max=1, help="The first label.")] = 1,
     enforce_connectivity: Annotated[
@@ -167,21 +191,23 @@ def segment(
     products = parse_products(save)
     if "labels" in products:
         check_format(labels_format, n_segments)
+    options = {
+        "n_segments": n_segments,
+        "start_label": start_label,
+        "enforce_connectivity": enforce_connectivity,
+    }
+    only_slic = {
+        "compactness": compactness,
+        "max_num_iter": max_num_iter,
+        "sigma": sigma,
+        "slic_zero": slic_zero or None,
+    }
     job = Job(
         folder=output,
         products=products,
         labels_format=labels_format.value,
         color=parse_color(color),
-        compactness=compactness,
-        slic_options={
-            "n_segments": n_segments,
-            "max_num_iter": max_num_iter,
-            "sigma": sigma,
-            "slic_zero": slic_zero,
-            "start_label": start_label,
-            "enforce_connectivity": enforce_connectivity,
-            "num_threads": threads,
-        },
+        segment=_choose_method(method, threads, options, only_slic),
     )
     paths, problems = find_images(images)
     for problem in problems:
@@ -218,17 +244,52 @@ def _segment_all(paths: list[Path], job: Job) -> list[Result]:
     return results
 
 
+def _choose_method(
+    method: str,
+    threads: int | None,
+    options: dict[str, Any],
+    only_slic: dict[str, Any],
+) -> Segment:
+    given = {name: value for name, value in only_slic.items() if value is not None}
+    if method == "slic":
+        return _slic(threads, options | given)
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise typer.BadParameter(f"{names}: only for slic", param_hint="--method")
+    try:
+        return _learned(load_model(method, threads), options)
+    except (MissingPackageError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--method") from None
+
+
+def _slic(threads: int | None, options: dict[str, Any]) -> Segment:
+    compactness = options.pop("compactness", 10.0)
+
+    def segment(image: NDArray[Any]) -> NDArray[np.int32]:
+        is_grey = image.ndim == 2
+        return superpix.slic(
+            image,
+            compactness=compactness / GREY_RANGE if is_grey else compactness,
+            channel_axis=None if is_grey else -1,
+            num_threads=threads,
+            **options,
+        )
+
+    return segment
+
+
+def _learned(model: Any, options: dict[str, Any]) -> Segment:
+    def segment(image: NDArray[Any]) -> NDArray[np.int32]:
+        labels: NDArray[np.int32] = model.segment(pictures.to_display(image), **options)
+        return labels
+
+    return segment
+
+
 def _segment_one(path: Path, job: Job, outputs: dict[str, Path]) -> Result:
     image = pictures.read_picture(path)
-    is_grey = image.ndim == 2
-    compactness = job.compactness / GREY_RANGE if is_grey else job.compactness
     start = time.perf_counter()
-    labels = superpix.slic(
-        image,
-        compactness=compactness,
-        channel_axis=None if is_grey else -1,
-        **job.slic_options,
-    )
+    labels = job.segment(image)
     milliseconds = (time.perf_counter() - start) * 1e3
     if "labels" in outputs:
         pictures.write_labels(outputs["labels"], labels)

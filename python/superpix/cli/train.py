@@ -1,0 +1,135 @@
+"""`superpix train`: a model learns from annotated images."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from superpix.cli import console
+from superpix.data import BSDS500, BSDSError
+
+if TYPE_CHECKING:
+    from superpix.training.task import Task
+
+MODELS = ("ssn",)
+
+
+def train(
+    model: Annotated[str, typer.Argument(help=f"One of {', '.join(MODELS)}.", metavar="MODEL")],
+    bsds: Annotated[
+        Path,
+        typer.Option(
+            envvar="SUPERPIX_BSDS500",
+            metavar="DIR",
+            help="BSDS500 in its original layout.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Folder of the run.", show_default="runs/MODEL"),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of settings that are not to be the paper's."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One such setting; comes after --config."),
+    ] = None,
+    splits: Annotated[
+        str, typer.Option(metavar="LIST", help="What to train on: some of train and val.")
+    ] = "train",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")
+    ] = False,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, gpu ...")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Devices of each node.")] = 1,
+    num_nodes: Annotated[int, typer.Option(min=1, help="Nodes.")] = 1,
+    precision: Annotated[
+        str, typer.Option(help="32-true, bf16-mixed or 16-mixed, as Lightning names them.")
+    ] = "32-true",
+) -> None:
+    """Train a model on the Berkeley segmentation data.
+
+    The folder of the run gets config.yaml, metrics.csv, TensorBoard's logs, the checkpoints
+    best.ckpt (by accuracy on the val split) and last.ckpt, and weights.safetensors, which
+    `superpix evaluate --methods MODEL:FILE` takes. Over several devices, every step is that of one
+    device with the same batch size, but for batch normalisation.
+    """
+    if model not in MODELS:
+        raise typer.BadParameter(
+            f"no model is called {model!r}; choose from {', '.join(MODELS)}", param_hint="MODEL"
+        )
+    try:
+        from superpix.training import config as configs
+        from superpix.training import run as runs
+        from superpix.training.task import TrainingError
+    except ImportError as error:
+        console.error(f"training needs more packages ({error}): pip install 'superpix[train]'")
+        raise typer.Exit(1) from None
+
+    folder = output if output is not None else Path("runs") / model
+    last = folder / "last.ckpt"
+    if resume and not last.is_file():
+        console.error(f"{last}: there is no checkpoint to resume from")
+        raise typer.Exit(1)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        task, crops = _prepare(model, bsds, splits, folder, config, settings or [])
+        console.line(f"training {model} on {crops.num_annotations} annotations, in {folder}")
+        with warnings.catch_warnings():
+            _quieten()
+            weights = runs.train(
+                task,
+                crops,
+                BSDS500(bsds, "val"),
+                runs.Run(
+                    folder,
+                    runs.Hardware(accelerator, devices, num_nodes, precision),
+                    last if resume else None,
+                    show_progress=True,
+                ),
+            )
+    except (BSDSError, configs.ConfigError, TrainingError, OSError, ValueError) as error:
+        console.error(str(error))
+        raise typer.Exit(1) from None
+    console.line(f"written: {weights}")
+
+
+def _prepare(
+    model: str,
+    bsds: Path,
+    splits: str,
+    folder: Path,
+    config: Path | None,
+    settings: list[str],
+) -> tuple[Task, Any]:
+    from superpix.training.config import parse_changes, read_config
+    from superpix.training.crops import RandomCrops
+    from superpix.training.run import seed_all
+    from superpix.training.ssn import SSNConfig, SSNTask
+
+    chosen = read_config(SSNConfig, config, parse_changes(settings))
+    seed_all(chosen.seed)
+    sources = [BSDS500(bsds, split.strip()) for split in splits.split(",")]
+    return (
+        SSNTask(chosen, folder),
+        RandomCrops(sources, SSNTask.augmentation(chosen), chosen.seed),
+    )
+
+
+def _quieten() -> None:
+    """Leave out what Lightning says of settings that are chosen here."""
+    for text in (
+        ".*does not have many workers.*",
+        ".*exists and is not empty.*",
+        ".*LeafSpec.*",
+        ".*overridden `transfer_batch_to_device`.*",
+        ".*logging interval.*",
+        ".*Previous log files.*",
+    ):
+        warnings.filterwarnings("ignore", text)
