@@ -1,5 +1,7 @@
 """Data sets. Importing this package imports none of the packages that read them."""
 
-from superpix.data.bsds import BSDS500, BSDSError, Sample
+from superpix.data.bsds import BSDS500, BSDSError
+from superpix.data.dataset import Dataset
+from superpix.data.sample import DataError, FlowSample, Sample
 
-__all__ = ["BSDS500", "BSDSError", "Sample"]
+__all__ = ["BSDS500", "BSDSError", "DataError", "Dataset", "FlowSample", "Sample"]
