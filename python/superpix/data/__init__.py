@@ -2,6 +2,7 @@
 
 from superpix.data.big import BIG
 from superpix.data.bsds import BSDS500, BSDSError
+from superpix.data.catalog import DATASETS, open_dataset
 from superpix.data.cityscapes import Cityscapes
 from superpix.data.dataset import Dataset
 from superpix.data.folder import Folder
@@ -14,6 +15,7 @@ from superpix.data.voc import VOC2012
 __all__ = [
     "BIG",
     "BSDS500",
+    "DATASETS",
     "VOC2012",
     "BSDSError",
     "Cityscapes",
@@ -25,4 +27,5 @@ __all__ = [
     "NYUv2",
     "Sample",
     "Sintel",
+    "open_dataset",
 ]
