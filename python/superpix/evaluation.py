@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from superpix.data.bsds import Sample
+    from superpix.data.sample import Sample
     from superpix.peers import Method
 
 SCORES = ("asa", "br", "bp", "ue", "ev", "co")

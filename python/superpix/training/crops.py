@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils import data
 
-from superpix.data import Sample
-
-
-class Annotated(Protocol):
-    """A data set of `superpix.data`."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...
+from superpix.data import Dataset, Sample
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ class Augmentation:
         return pixels, labels
 
 
-class RandomCrops(Dataset[tuple[Tensor, Tensor]]):
+class RandomCrops(data.Dataset[tuple[Tensor, Tensor]]):
     """Crop number n, for n = 0, 1, ...: of all annotations in a random order, again and again.
 
     Items are an image [3, S, S] of uint8 and the labels of its segments [S, S] of int64, from 0 on
@@ -103,7 +95,7 @@ class RandomCrops(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        sources: Sequence[Annotated],
+        sources: Sequence[Dataset[Sample]],
         augmentation: Augmentation,
         seed: int,
         *,
@@ -116,7 +108,7 @@ class RandomCrops(Dataset[tuple[Tensor, Tensor]]):
         self._pairs = [
             (source, index, annotator)
             for source, samples in enumerate(sources)
-            for index, count in enumerate(_annotation_counts(samples))
+            for index, count in enumerate(samples.annotation_counts())
             for annotator in range(count)
         ]
         self._pass: tuple[int, NDArray[np.int64]] | None = None
@@ -148,7 +140,7 @@ class RandomCrops(Dataset[tuple[Tensor, Tensor]]):
         return self._cache[source, index]
 
 
-class Steps(Sampler[int]):
+class Steps(data.Sampler[int]):
     """The numbers of the crops of some steps, for one of several processes.
 
     Parameters
@@ -190,11 +182,6 @@ def consecutive(annotation: NDArray[Any]) -> Tensor:
     num_ignored = int(np.count_nonzero(values < 0))
     labels = np.maximum(labels.reshape(annotation.shape) - num_ignored, -1)
     return torch.from_numpy(labels.astype(np.int64))
-
-
-def _annotation_counts(samples: Annotated) -> Sequence[int]:
-    counts = getattr(samples, "annotation_counts", None)
-    return counts() if counts is not None else [1] * len(samples)
 
 
 def _narrowed(annotation: NDArray[Any]) -> NDArray[Any]:

@@ -13,8 +13,9 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader, Subset
 
+from superpix.data import Dataset, Sample
 from superpix.training.config import write_config
-from superpix.training.crops import Annotated, RandomCrops, Steps
+from superpix.training.crops import RandomCrops, Steps
 from superpix.training.task import RunConfig, Task
 
 
@@ -31,7 +32,7 @@ class Hardware:
 class Data(LightningDataModule):
     """Crops to train on, from one validation to the next, and images to validate with."""
 
-    def __init__(self, crops: RandomCrops, validation: Annotated, config: RunConfig) -> None:
+    def __init__(self, crops: RandomCrops, validation: Dataset[Sample], config: RunConfig) -> None:
         super().__init__()
         self._crops = crops
         self._validation = validation
@@ -85,7 +86,7 @@ class Run:
     show_progress: bool = False
 
 
-def train(task: Task, crops: RandomCrops, validation: Annotated, run: Run) -> Path:
+def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run) -> Path:
     """Train a model and return the file with its best weights.
 
     ``run.folder`` gets config.yaml, TensorBoard's logs and metrics.csv, the checkpoints best.ckpt
