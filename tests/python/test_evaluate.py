@@ -27,7 +27,7 @@ from superpix.evaluation import (
     match_counts,
     summarize,
 )
-from superpix.peers import METHODS, Method, MissingPackageError, load_method
+from superpix.peers import CLASSICAL, Method, MissingPackageError, load_method
 
 HEIGHT, WIDTH = 48, 64
 
@@ -144,7 +144,7 @@ def test_bsds_names_a_file_that_is_missing_or_broken(bsds: Path) -> None:
 # the methods
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CLASSICAL)
 def test_methods_give_labels(name: str) -> None:
     try:
         method = load_method(name, num_threads=2)
@@ -188,13 +188,31 @@ def test_fast_slic_labels_above_32767_are_not_negative(monkeypatch: pytest.Monke
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, name: str, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, f"{module}.avx2", None)
-    with pytest.raises(MissingPackageError, match=f"pip install {METHODS[name][1]}"):
+    with pytest.raises(MissingPackageError, match=f"pip install {CLASSICAL[name][1]}"):
         load_method(name)
 
 
 def test_unknown_method() -> None:
-    with pytest.raises(ValueError, match="superpix, skimage, fast-slic, opencv"):
+    with pytest.raises(ValueError, match="superpix, skimage, fast-slic, opencv, ssn"):
         load_method("slick")
+    with pytest.raises(ValueError, match="no method is called 'skimage:w'"):
+        load_method("skimage:w")
+
+
+def test_learned_method_has_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = pytest.importorskip("superpix.models")
+    weights = tmp_path / "weights.safetensors"
+    model = models.SSN("pix")
+    model.save(weights)
+    method = load_method(f"ssn:{weights}")
+    np.testing.assert_array_equal(
+        method.segment(make_image(0), 40), model.segment(make_image(0), 40)
+    )
+    with pytest.raises(ValueError, match="SSN has no weights 'nowhere'"):
+        load_method("ssn:nowhere")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'superpix\[models\]'"):
+        load_method(f"ssn:{weights}")
 
 
 # averages and comparison

@@ -96,14 +96,8 @@ def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run)
     config = task.config
     run.folder.mkdir(parents=True, exist_ok=True)
     write_config(config, run.folder / "config.yaml")
-    best = ModelCheckpoint(
-        run.folder,
-        filename="best",
-        monitor="val/asa",
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    best = _checkpoint(run.folder, "best", monitor="val/asa", mode="max")
+    last = _checkpoint(run.folder, "last")
     trainer = Trainer(
         accelerator=run.hardware.accelerator,
         devices=run.hardware.devices,
@@ -115,7 +109,7 @@ def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run)
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         log_every_n_steps=10,
-        callbacks=[best, LearningRateMonitor("step"), *run.callbacks],
+        callbacks=[best, last, LearningRateMonitor("step"), *run.callbacks],
         logger=[
             TensorBoardLogger(run.folder, name="", version="logs"),
             CSVLogger(run.folder, name="", version=""),
@@ -131,6 +125,17 @@ def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run)
             task.load_state_dict(state["state_dict"])
         task.model.save(weights)
     return weights
+
+
+def _checkpoint(folder: Path, name: str, **options: Any) -> ModelCheckpoint:
+    """Return what writes a checkpoint after validation, over the one before."""
+    return ModelCheckpoint(
+        folder,
+        filename=name,
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+        **options,
+    )
 
 
 def seed_all(seed: int) -> None:

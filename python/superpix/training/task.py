@@ -150,7 +150,7 @@ class Task(LightningModule):
     def _fail(self, batch: Any, terms: dict[str, Tensor]) -> None:
         path = self.folder / f"bad_batch_{self.global_step}.pt"
         torch.save(batch, path)
-        values = ", ".join(f"{name} {float(term):g}" for name, term in terms.items())
+        values = ", ".join(f"{name} {term.item():g}" for name, term in terms.items())
         raise TrainingError(
             f"the loss of step {self.global_step} is not finite ({values}); its batch is in {path}"
         )
