@@ -247,6 +247,15 @@ TEST(SoftSlic, AssociationAndHistoryAreOptional) {
   EXPECT_EQ(centers.data, expected.centers.data);
 }
 
+TEST(SoftSlic, LeavesDenormalNumbersToTheCaller) {
+  const Case c = kCases[0];
+  const Array<float> features = features_of<float>(c);
+  run(c, features, params_of(c));  // on this thread alone
+  volatile float least = 1e-40F;
+  volatile float half = 0.5F;
+  EXPECT_GT(least * half, 0.0F);
+}
+
 /// sum of association * a + centers * s: its gradients are a and s.
 double loss_of(const Output<double>& out, const Array<double>& a, const Array<double>& s) {
   double loss = 0.0;

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "cpu/buffer.h"
+#include "cpu/flush_denormals.h"
 #include "cpu/soft_cells.h"
 #include "cpu/soft_slic.h"
 
@@ -246,6 +247,7 @@ class SoftSlic {
   template <class Start, class F>
   void for_groups(Start start, F f) {
     cells_.for_rows(scratches_, [&](std::int64_t image, std::int64_t row, SoftSlicScratch<R>& s) {
+      const FlushDenormals flush;
       start(image, row);
       cells_.for_groups(image, row, [&](const CellGroup& group) { f(group, s); });
     });
@@ -260,6 +262,7 @@ class SoftSlic {
   template <class F>
   void for_totals(F f) {
     cells_.for_rows([&](std::int64_t image, std::int64_t row) {
+      const FlushDenormals flush;
       row_sums_.for_totals(image, row, [&](std::int64_t k, const R* total) { f(image, k, total); });
     });
   }
