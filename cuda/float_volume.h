@@ -32,7 +32,7 @@ struct FloatVolume {
   VolumeGrid grid;
   std::int64_t num_pixels;
   int channels;
-  float* features;  // [channels][D*H*W]; 0 outside the mask
+  float* features;  // [channels][D*H*W]; outside the mask 0, or what a blur makes of it
   AnyMask mask;
   const Stretch* stretch;
 

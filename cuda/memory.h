@@ -39,7 +39,8 @@ struct ByteRows {
   std::size_t pitch;  // from one row to the next
 };
 
-/// Copies `count` rows of `width` bytes within a device.
+/// Copies `count` rows of `width` bytes within a device, whose pitches are below 2^31; does not
+/// wait.
 void copy_rows(const ByteRows& to, const ByteRows& from, std::size_t width, std::size_t count,
                int device_index);
 

@@ -59,16 +59,22 @@ std::int64_t slic(const ArrayView&, const ArrayView*, std::int32_t*, const SlicP
   return 0;
 }
 
+namespace {
+[[noreturn]] void refuse() {
+  throw DeviceUnavailable("superpix was built without CUDA (SUPERPIX_CUDA=ON builds it in)");
+}
+}  // namespace
+
 DeviceMemory::DeviceMemory(std::size_t bytes, int device_index)
     : bytes_(bytes), device_index_(device_index) {
-  throw DeviceUnavailable("superpix was built without CUDA (SUPERPIX_CUDA=ON builds it in)");
+  refuse();
 }
 DeviceMemory::~DeviceMemory() = default;
 void DeviceMemory::copy_from(const void*) {}
 void DeviceMemory::copy_to(void*) const {}
-void copy_to_host(void*, const void*, std::size_t, int) {}
-void copy_rows(const ByteRows&, const ByteRows&, std::size_t, std::size_t, int) {}
-void synchronize(int) {}
+void copy_to_host(void*, const void*, std::size_t, int) { refuse(); }
+void copy_rows(const ByteRows&, const ByteRows&, std::size_t, std::size_t, int) { refuse(); }
+void synchronize(int) { refuse(); }
 
 }  // namespace cuda
 

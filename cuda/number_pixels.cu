@@ -50,15 +50,14 @@ __global__ void __launch_bounds__(kThreads)
   }
   std::int32_t before = 0;
   for (unsigned i = threadIdx.x; i < blockIdx.x; i += kThreads) before += counts[i];
-  std::int32_t next = 0;  // of the first pixel that is still to be numbered
+  std::int32_t next = 0;  // the rank of the first pixel that is still to be numbered
   block_sum_before(before, scratch, &next);
-  next += start_label;
   for (std::int64_t i = 0; i < chunk; i += kThreads) {
     const std::int64_t p = begin + i + threadIdx.x;
     const bool inside = is_inside(mask, volume, p);
     std::int32_t total = 0;
     const std::int32_t rank = block_sum_before(inside ? 1 : 0, scratch, &total);
-    if (p < volume.num_pixels()) labels[p] = inside ? next + rank : start_label - 1;
+    if (p < volume.num_pixels()) labels[p] = (inside ? next + rank : -1) + start_label;
     next += total;
   }
 }
@@ -68,8 +67,8 @@ __global__ void __launch_bounds__(kThreads)
 PixelNumbering::PixelNumbering(Call& call, const Volume& volume, const AnyMask& mask)
     : volume_(volume), mask_(mask) {
   constexpr std::int64_t kLeast = 4096;
-  const std::int64_t most_blocks = blocks_for(volume.num_pixels(), kMostChunks);
-  chunk_ = blocks_for(std::max(kLeast, most_blocks), kThreads) * kThreads;
+  const std::int64_t pixels = std::max(kLeast, blocks_for(volume.num_pixels(), kMostChunks));
+  chunk_ = blocks_for(pixels, kThreads) * kThreads;
   if (mask.leaves_out()) {
     counts_ = call.take<std::int32_t>(blocks_for(volume.num_pixels(), chunk_));
   }

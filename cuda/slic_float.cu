@@ -32,7 +32,7 @@ constexpr int kChunk = 16;    // channels whose centres are in shared memory at 
 constexpr int kMostDims = 3;  // x, y and, in volumes, z
 constexpr unsigned kGroup = cpu::kTurnGroup;
 // In place of a slot, of which pixels have the number with the bits of the cell's own inverted.
-constexpr std::uint8_t kOutside = 255;
+constexpr std::uint8_t kOutsideSlot = 255;
 
 /// How cells are shared out over blocks.
 struct Pieces {
@@ -143,9 +143,9 @@ __global__ void __launch_bounds__(kThreads) start_kernel(Clusters clusters) {
       if (field == clusters.fields()) {
         const bool is_inside =
             mask.contains(cell.box.z + place.z, cell.box.y + place.y, cell.box.x + place.x);
-        slots[place.at] = is_inside ? 0 : kOutside;
+        slots[place.at] = is_inside ? 0 : kOutsideSlot;
         sum += is_inside ? 1 : 0;
-      } else if (!mask.leaves_out() || slots[place.at] != kOutside) {
+      } else if (!mask.leaves_out() || slots[place.at] != kOutsideSlot) {
         sum += field < channels ? FloatVolume::fixed(clusters.volume.plane(field)[place.at], steps)
                                 : coordinate(place, field - channels);
       }
@@ -353,7 +353,7 @@ __global__ void __launch_bounds__(kThreads) assign_kernel(Clusters clusters, Tur
       if (!exists[k]) continue;
       const Place& place = places[k];
       std::uint8_t& stored = clusters.memory.slots[place.at];
-      if (stored == kOutside) continue;
+      if (stored == kOutsideSlot) continue;
       float position[kDims];
 #pragma unroll
       for (int dim = 0; dim < kDims; ++dim) {
@@ -544,8 +544,8 @@ __global__ void __launch_bounds__(kThreads) label_kernel(Clusters clusters, Clus
     const int at = place_of(grid, cell, static_cast<unsigned>(begin + i)).at;
     const std::uint8_t stored = clusters.memory.slots[at];
     const int cluster = grid.neighbor(cell.plane, cell.row, cell.column, stored ^ grid.own_slot());
-    labels.write(at,
-                 stored == kOutside ? labels.outside() : labels.value_of(cluster, grid.x.cells));
+    labels.write(
+        at, stored == kOutsideSlot ? labels.outside() : labels.value_of(cluster, grid.x.cells));
   }
 }
 
@@ -613,7 +613,7 @@ void FloatClustering::enqueue(const Call& call, const ClusterLabels& labels) con
   };
   const int n = params_.max_num_iter;
   if (n > 0) update(true);
-  if (volume_.mask.leaves_out()) {
+  if (volume_.mask.leaves_out() && n > 0) {
     call.launch(seed_kernel, blocks_for(cells, kThreads), kThreads, 0, clusters);
     for (int turn = 0; turn < (grid.is_plane() ? 4 : 8); ++turn) {
       call.launch(lone_seed_kernel, blocks_for(cells, kThreads), kThreads, 0, clusters, turn);

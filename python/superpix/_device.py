@@ -67,8 +67,8 @@ def on_host(array: NDArray[Any]) -> NDArray[Any]:
 
 def concatenate_last(arrays: list[NDArray[Any]], like: NDArray[Any]) -> NDArray[Any]:
     """Return C-contiguous arrays as one along the last axis, on the device of another."""
-    if not isinstance(like, DeviceArray):
-        return np.concatenate(arrays, axis=-1)
+    if not isinstance(like, DeviceArray) or not arrays:
+        return np.concatenate([on_host(array) for array in arrays], axis=-1)
     there = [cast(DeviceArray, _on_device(array, like.index, copy=True)) for array in arrays]
     return cast(NDArray[Any], DeviceArray.concatenate_last(there))
 
@@ -111,6 +111,10 @@ def run(
 
 def _on_device(array: Any, index: int, *, copy: bool) -> DeviceArray | None:
     """Return an array on the device: itself, or new memory with or without its values."""
+    if isinstance(array, DeviceArray) and array.index != index:
+        raise ValueError(
+            f"arrays must be on one device, got one on cuda:{array.index} and cuda:{index}"
+        )
     if array is None or isinstance(array, DeviceArray):
         return array
     result = DeviceArray.empty(array.shape, array.dtype, index)
@@ -152,7 +156,10 @@ def any_arrays(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _parts(value: object) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
+    """Return a value, or the arrays of a tuple; numbers in one are what they are."""
+    if isinstance(value, tuple | list):
+        return tuple(part for part in value if getattr(part, "ndim", 1) > 0)
+    return (value,)
 
 
 def _is_foreign(value: object) -> bool:
@@ -160,7 +167,7 @@ def _is_foreign(value: object) -> bool:
 
 
 def _taken(value: Any, name: str) -> Any:
-    if isinstance(value, tuple | list) and any(map(_is_foreign, value)):
+    if isinstance(value, tuple | list) and any(map(_is_foreign, _parts(value))):
         return tuple(_taken(part, name) for part in value)
     if not _is_foreign(value):
         return value

@@ -73,6 +73,7 @@ class DeviceArray:
             self._copy_columns(part, begin, 0, size)
             parts.append(part)
             begin += size
+        _core.synchronize(self.index)  # as whoever gets the parts will not wait
         return parts
 
     def to_numpy(self) -> NDArray[Any]:

@@ -90,9 +90,9 @@ def slic(
         clustering.
     device : {"cpu", "cuda", "cuda:1", ...}, optional
         Where to compute. Arrays are copied to a CUDA device and back. uint8 RGB that is converted
-        to CIELAB gets the labels of the CPU, bit for bit (2-D, no ``sigma``, ``slic_zero``); all
-        else nearly those, and always the same. The grid of the seeds of a ``mask`` is found on the
-        CPU, to where a mask on the device is copied for this.
+        to CIELAB gets the labels of the CPU, bit for bit (2-D, no ``mask``, ``sigma``,
+        ``slic_zero``); all else nearly those, and always the same. The grid of the seeds of a
+        ``mask`` is found on the CPU, to where a mask on the device is copied for this.
     num_threads : int, optional
         Threads to use; by default `superpix.get_num_threads`. The labels do not depend on it.
 
@@ -146,11 +146,12 @@ def slic(
         )
     spacing_zyx = _spacing(spacing, dims)
     inside = None if mask is None else _mask(mask, pixels.shape[:-1])
-    _check_finite(pixels, inside, where)
+    on_host = None if inside is None else _device.on_host(inside)
+    _check_finite(pixels, on_host, where)
     num_segments = _clipped(_arguments.integer(n_segments, "n_segments"))
     seed_grid = None
-    if inside is not None and isinstance(where, _device.Cuda):
-        seed_grid = _core.choose_seed_grid(_device.on_host(inside), num_segments, spacing_zyx)
+    if on_host is not None and isinstance(where, _device.Cuda):
+        seed_grid = _core.choose_seed_grid(on_host, num_segments, spacing_zyx)
     labels = _device.empty(pixels.shape[:-1], np.int32, pixels)
     _device.run(
         _core.slic,

@@ -637,6 +637,23 @@ TEST(SlicMask, NumbersThePixelsWhereThereAreNoMoreThanSegments) {
             (Labels{4, {0, -1, 1, 2, -1, 3}}));
 }
 
+TEST(SlicMask, HasTheSeedGridThatIsChosenForIt) {
+  for (const int share : {3, 40, 90}) {
+    Array<bool> mask = test::noise<bool>({40, 51}, 100, 9);
+    for (auto& m : mask.data) m = m < share ? 1 : 0;
+    const ArrayView view = mask.view();
+    SlicParams params = raw_params(15);
+    params.enforce_connectivity = false;
+    params.spacing = {1.0, 2.0, 1.0};
+    const SeedGrid grid = choose_seed_grid(view, params);
+    EXPECT_EQ(grid.num_seeds,
+              slic_of(test::picture<float>({40, 51, 1}).view(), params, &view).count);
+    EXPECT_EQ(grid.num_pixels, std::count(mask.data.begin(), mask.data.end(), 1));
+    EXPECT_LE(grid.num_seeds, grid.cells[0] * grid.cells[1] * grid.cells[2]);
+    EXPECT_EQ(grid.cells[0], 1);
+  }
+}
+
 TEST(SlicMask, MakesWhatIsOutsideIrrelevant) {
   const Array<bool> mask = disc_mask({40, 51});
   for (const bool blur : {false, true}) {
@@ -896,6 +913,17 @@ TEST(SlicErrors, NameTheParameter) {
   for (const auto& range : ranges) {
     refuse("value_range", [&](SlicParams& p) { p.value_range = range; });
   }
+}
+
+TEST(SlicErrors, NameWhatHasNoSeedGrid) {
+  const Array<bool> none({4, 5});
+  expect_error<InvalidArgument>("mask", [&] { choose_seed_grid(none.view(), raw_params(2)); });
+  const Array<bool> line({20}, 1);
+  expect_error<InvalidArgument>("mask", [&] { choose_seed_grid(line.view(), raw_params(2)); });
+  const Array<std::uint8_t> bytes({4, 5}, 1);
+  expect_error<InvalidType>("mask", [&] { choose_seed_grid(bytes.view(), raw_params(2)); });
+  const Array<bool> all({4, 5}, 1);
+  expect_error<InvalidArgument>("n_segments", [&] { choose_seed_grid(all.view(), raw_params(0)); });
 }
 
 TEST(SlicErrors, NameTheArray) {

@@ -19,7 +19,7 @@
 namespace superpix::test {
 
 #ifdef __SANITIZE_ADDRESS__
-// Where threads read and write does not depend on their order, and here everything takes long.
+// Here everything takes long, and the other orders and fillings run without a sanitizer, too.
 inline constexpr unsigned kNumOrders = 1;
 #else
 inline constexpr unsigned kNumOrders = 3;

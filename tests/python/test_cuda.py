@@ -107,7 +107,7 @@ def test_masked_slic_is_nearly_that_of_the_cpu(shape: tuple[int, ...]) -> None:
     options: dict[str, Any] = {"enforce_connectivity": False, "convert2lab": False, "mask": mask}
     on_cuda = sp.slic(image, 20, device="cuda", **options)
     assert not on_cuda[~mask].any()
-    assert (on_cuda == sp.slic(image, 20, **options)).mean() > 0.99
+    assert (on_cuda == sp.slic(image, 20, **options))[mask].mean() > 0.98
     with pytest.raises(ValueError, match="mask must be true somewhere"):
         sp.slic(image, 20, mask=np.zeros(shape[:-1], bool), device="cuda")
 

@@ -6,12 +6,14 @@ Without a device, the kernels of a core whose CUDA the CPU executes run on CPU t
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from superpix import _core  # noqa: E402
 from superpix.torch import (  # noqa: E402
     _library,
     hard_labels,
@@ -173,6 +175,96 @@ def test_is_the_same_bits_each_time(on_cuda: Callable[..., Any], op: Op) -> None
     for _ in range(100 if torch.cuda.is_available() else 2):
         for a, b in zip(on_cuda(with_gradients(f), *tensors), first, strict=True):
             assert torch.equal(a, b)
+
+
+def _slic(image: Tensor, mask: Tensor | None = None, **options: Any) -> Tensor:
+    """Segment in the memory of the device."""
+    labels = torch.empty(image.shape[:-1], dtype=torch.int32, device=image.device)
+    segments, spacing = options.get("num_segments", 30), (1.0, 1.0, 1.0)
+    grid = None
+    if mask is not None:
+        grid = _core.choose_seed_grid(HOST_MASK.numpy(), segments, spacing)
+    _core.slic(
+        _view(image),
+        None if mask is None else _view(mask),
+        _view(labels),
+        num_segments=segments,
+        compactness=options.get("compactness", 10.0),
+        max_num_iter=6,
+        sigma=(0.0, 0.0, 0.0),
+        spacing=spacing,
+        convert_to_lab=image.shape[-1] == 3,
+        value_range=None,
+        slic_zero=False,
+        perturb_seeds=False,
+        enforce_connectivity=True,
+        min_size_factor=0.5,
+        max_size_factor=3.0,
+        refine_iter=1,
+        start_label=1,
+        seed_grid=grid,
+        where=_library.where(image),
+    )
+    return labels
+
+
+def _connect(labels: Tensor) -> Tensor:
+    output = torch.empty_like(labels)
+    _core.enforce_connectivity(_view(labels), None, _view(output), 6, 60, 1, _library.where(labels))
+    return output
+
+
+def _lab(image: Tensor) -> Tensor:
+    lab = torch.empty(image.shape, device=image.device)
+    _core.rgb_to_lab(_view(image), _view(lab), _library.where(image))
+    return lab
+
+
+def _view(tensor: Tensor) -> tuple[int, str, tuple[int, ...]]:
+    return tensor.data_ptr(), str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
+
+
+PHOTO = (noise(30, 70, 90, 3).cumsum(0).cumsum(1) * 4 % 256).to(torch.uint8)
+HOST_MASK = torch.linspace(-1, 1, 70)[:, None] ** 2 + torch.linspace(-1, 1, 90) ** 2 < 0.8
+LABEL_OPS: dict[str, Op] = {
+    "slic in integers": (_slic, (PHOTO,)),
+    "slic in floats": (partial(_slic, compactness=0.1), (noise(31, 70, 90, 2).cumsum(1),)),
+    "slic of a volume": (partial(_slic, compactness=0.1), (noise(32, 9, 30, 40, 1).cumsum(1),)),
+    "slic with a mask": (_slic, (PHOTO, HOST_MASK)),
+    "enforce_connectivity": (_connect, (label_map(33, 70, 90).int(),)),
+    "rgb_to_lab": (_lab, (PHOTO,)),
+}
+label_cases = pytest.mark.parametrize("op", LABEL_OPS.values(), ids=LABEL_OPS.keys())
+
+
+@label_cases
+def test_labels_are_the_same_bits_each_time(on_cuda: Callable[..., Any], op: Op) -> None:
+    f, tensors = op
+    first = on_cuda(f, *tensors)
+    for _ in range(100 if torch.cuda.is_available() else 2):
+        assert torch.equal(on_cuda(f, *tensors), first)
+
+
+@needs_device
+@label_cases
+def test_labels_in_graphs_and_on_other_streams(on_cuda: Callable[..., Any], op: Op) -> None:
+    f, tensors = op
+    expected = on_cuda(f, *tensors)
+    inputs = [torch.zeros_like(tensor, device="cuda") for tensor in tensors]
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(50_000_000)
+        for tensor, value in zip(inputs, tensors, strict=True):
+            tensor.copy_(value)
+        assert torch.equal(f(*inputs), expected)
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = f(*inputs)
+    captured.zero_()
+    graph.replay()
+    assert torch.equal(captured, expected)
 
 
 @op_cases

@@ -167,6 +167,35 @@ def test_levels_on_cuda_and_of_numpy_go_together() -> None:
 
 
 @pytest.mark.cuda
+def test_arrays_of_numpy_may_go_with_those_of_cuda() -> None:
+    image, disc = noise(18, 24, 30, 2), np.hypot(*np.ogrid[-1:1:24j, -1:1:30j]) < 0.9
+    expected = sp.slic(image, 9, mask=disc, device="cuda")
+    np.testing.assert_array_equal(sp.slic(image, 9, mask=Other(disc, 2)).numpy(), expected)
+    features, level = noise(19, 3, 8, 9), noise(20, 3, 2, 2)
+    np.testing.assert_allclose(
+        sp.pyramid_pool_backward(features, (Other(level, 2),), (2,)).numpy(),
+        sp.pyramid_pool_backward(features, (level,), (2,)),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.cuda
+def test_arrays_of_two_devices_are_refused() -> None:
+    other = DeviceArray.empty((21, 30), np.int32, 0)
+    other.index = 1
+    with pytest.raises(ValueError, match="arrays must be on one device, got one on cuda:1"):
+        sp.pool(Other(noise(21, 3, 21, 30), 2), other, 5)
+
+
+def test_numbers_of_other_libraries_are_numbers() -> None:
+    torch = pytest.importorskip("torch")
+    low, high = torch.tensor(0.0), torch.tensor(255.0)
+    labels = sp.slic(PHOTO, 30, value_range=(low, high))
+    assert isinstance(labels, np.ndarray)
+    np.testing.assert_array_equal(labels, sp.slic(PHOTO, 30, value_range=(0, 255)))
+
+
+@pytest.mark.cuda
 def test_masks_on_cuda_may_have_any_strides() -> None:
     image = noise(17, 40, 30, 2)
     disc = np.hypot(*np.ogrid[-1:1:40j, -0.7:1:30j]) < 0.9
@@ -214,17 +243,34 @@ def test_tensors_come_back_as_tensors() -> None:
     np.testing.assert_array_equal(labels.numpy(), sp.slic(PHOTO, 30))
 
 
-@pytest.mark.cuda
-def test_cupy_and_jax_on_their_devices() -> None:
+def _of_cupy(array: NDArray[Any]) -> tuple[Any, Any]:
     cupy = pytest.importorskip("cupy")
+    return cupy.asarray(array), cupy.asnumpy
+
+
+def _of_jax(array: NDArray[Any]) -> tuple[Any, Any]:
     jax = pytest.importorskip("jax")
+    return jax.device_put(array, jax.devices("cuda")[0]), np.asarray
+
+
+def _of_torch(array: NDArray[Any]) -> tuple[Any, Any]:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device for PyTorch")
+    return torch.from_numpy(array).cuda(), lambda tensor: tensor.cpu().numpy()
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("library", [_of_cupy, _of_jax, _of_torch])
+def test_libraries_on_their_devices(library: Any) -> None:
     features = noise(13, 3, 21, 30)
-    expected = sp.soft_slic(features, GRID, 3).centers
-    there = cupy.asarray(features)
+    there, to_numpy = library(features)
     found = sp.soft_slic(there, GRID, 3).centers
     assert type(found) is type(there)
-    np.testing.assert_allclose(cupy.asnumpy(found), expected, rtol=1e-4, atol=1e-5)
-    also = jax.device_put(features, jax.devices("cuda")[0])
-    again = sp.soft_slic(also, GRID, 3).centers
-    assert type(again) is type(also)
-    np.testing.assert_allclose(np.asarray(again), expected, rtol=1e-4, atol=1e-5)
+    expected = sp.soft_slic(features, GRID, 3).centers
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-4, atol=1e-5)
+    for level, wanted in zip(
+        sp.pyramid_pool(there, (1, 4)), sp.pyramid_pool(features, (1, 4)), strict=True
+    ):
+        assert type(level) is type(there)
+        np.testing.assert_allclose(to_numpy(level), wanted, rtol=1e-5, atol=1e-6)

@@ -12,8 +12,8 @@
 
 namespace superpix {
 
-/// The grid on which seeds are spread over a mask, and what is computed follows from. On the CPU
-/// slic finds it; on CUDA it would have to wait for the mask's values.
+/// The grid on which seeds are spread over a mask: all else that is computed depends on it. On the
+/// CPU slic finds it; on CUDA it would have to wait for the mask's values.
 struct SeedGrid {
   std::array<std::int64_t, 3> cells{1, 1, 1};  // along z, y, x
   std::int64_t num_seeds = 1;                  // cells in which a superpixel starts
@@ -77,7 +77,7 @@ struct SlicParams {
 /// @return the number of labels with enforce_connectivity, or -1 on CUDA, where it is not waited
 ///         for; without it the number of clusters, and labels may have gaps.
 ///
-/// uint8 RGB that is converted to CIELAB (2-D, no blur, no slic_zero) is computed in integers.
+/// uint8 RGB that is converted to CIELAB (2-D, no mask, blur or slic_zero) is computed in integers.
 /// Labels never depend on the number of threads nor on the instruction set. On CUDA they are the
 /// same where they are computed in integers; elsewhere they are the same for every call, but sums
 /// are rounded in other places than on the CPU, so that a pixel that is nearly as near to two

@@ -65,13 +65,17 @@ MaskSeeds seeds_on(const CellGrid& grid, const BoxCounts& counts) {
     seeds.has_seed[cell] = 2 * covered >= box.size() ? 1 : 0;
   }
   for (int turn = 0; turn < 8; ++turn) {
-    for (std::int64_t cell = 0; cell < grid.num_cells(); ++cell) {
-      const Extent at = grid.position(cell);
-      if (4 * (at[0] % 2) + 2 * (at[1] % 2) + at[2] % 2 != turn) continue;
-      if (touched[cell] == 0 || seeds.has_seed[cell] != 0) continue;
-      bool served = false;
-      grid.for_each_neighbor(cell, [&](std::int64_t k, int) { served |= seeds.has_seed[k] != 0; });
-      seeds.has_seed[cell] = served ? 0 : 1;
+    for (std::int64_t z = turn / 4; z < seeds.cells[0]; z += 2) {
+      for (std::int64_t y = turn / 2 % 2; y < seeds.cells[1]; y += 2) {
+        for (std::int64_t x = turn % 2; x < seeds.cells[2]; x += 2) {
+          const std::int64_t cell = (z * seeds.cells[1] + y) * seeds.cells[2] + x;
+          if (touched[cell] == 0 || seeds.has_seed[cell] != 0) continue;
+          bool served = false;
+          grid.for_each_neighbor(cell,
+                                 [&](std::int64_t k, int) { served |= seeds.has_seed[k] != 0; });
+          seeds.has_seed[cell] = served ? 0 : 1;
+        }
+      }
     }
   }
   seeds.count = std::count(seeds.has_seed.begin(), seeds.has_seed.end(), std::uint8_t{1});
