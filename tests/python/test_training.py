@@ -156,7 +156,7 @@ def test_a_crop_is_a_function_of_its_number(bsds: Path) -> None:
     augmentation = Augmentation(24, 0.75, 0.75, 3.0, flip_y=0.5)
     samples = BSDS500(bsds, "train")
     one = RandomCrops([samples], augmentation, seed=5)
-    other = RandomCrops([samples], augmentation, seed=5, cache=False)
+    other = RandomCrops([samples], augmentation, seed=5, cache_bytes=0)
     for number in (11, 3, 11, 0):
         for a, b in zip(one[number], other[number], strict=True):
             assert torch.equal(a, b)
@@ -352,6 +352,8 @@ def test_broken_data_are_named(bsds: Path, tmp_path: Path) -> None:
         (["ssn", "--set", "colour=3"], "no such setting: colour"),
         (["ssn", "--resume"], "there is no checkpoint to resume from"),
         (["ssn", "--splits", "training"], "BSDS500 has no split 'training'"),
+        (["ssn", "--data", "sintel=x"], "must be KIND=DIR, KIND being one of bsds, cityscapes"),
+        (["ssn", "--data", "voc=nowhere"], "nowhere: no such folder"),
     ],
 )
 def test_wrong_arguments_are_refused(

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, cast
 
 import typer
 
 from superpix.cli import console
-from superpix.data import BSDS500, BSDSError
-
-if TYPE_CHECKING:
-    from superpix.training.task import Task
+from superpix.data import DATASETS, DataError, Dataset, Sample, open_dataset
 
 MODELS = ("ssn",)
+KINDS = tuple(kind for kind in DATASETS if kind != "sintel")  # whose images have no annotations
 
 
 def train(
     model: Annotated[str, typer.Argument(help=f"One of {', '.join(MODELS)}.", metavar="MODEL")],
     bsds: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             envvar="SUPERPIX_BSDS500",
             metavar="DIR",
-            help="BSDS500 in its original layout.",
+            help="BSDS500 in its original layout; the same as --data bsds=DIR.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND=DIR",
+            help=f"A data set in its official layout: {', '.join(KINDS)} (docs/data.md).",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Folder of the run.", show_default="runs/MODEL"),
@@ -41,8 +48,11 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="One such setting; comes after --config."),
     ] = None,
     splits: Annotated[
-        str, typer.Option(metavar="LIST", help="What to train on: some of train and val.")
+        str, typer.Option(metavar="LIST", help="The data set's splits to train on.")
     ] = "train",
+    validation: Annotated[
+        str, typer.Option(metavar="SPLIT", help="The split that the best weights are chosen by.")
+    ] = "val",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")
     ] = False,
@@ -53,10 +63,10 @@ def train(
         str, typer.Option(help="32-true, bf16-mixed or 16-mixed, as Lightning names them.")
     ] = "32-true",
 ) -> None:
-    """Train a model on the Berkeley segmentation data.
+    """Train a model on annotated images.
 
     The folder of the run gets config.yaml, metrics.csv, TensorBoard's logs, the checkpoints
-    best.ckpt (by accuracy on the val split) and last.ckpt, and weights.safetensors, which
+    best.ckpt (by accuracy in validation) and last.ckpt, and weights.safetensors, which
     `superpix evaluate --methods MODEL:FILE` takes. Over several devices, every step is that of one
     device with the same batch size, but for batch normalisation.
     """
@@ -67,6 +77,8 @@ def train(
     try:
         from superpix.training import config as configs
         from superpix.training import run as runs
+        from superpix.training.crops import RandomCrops
+        from superpix.training.ssn import SSNConfig, SSNTask
         from superpix.training.task import TrainingError
     except ImportError as error:
         console.error(f"training needs more packages ({error}): pip install 'superpix[train]'")
@@ -79,14 +91,19 @@ def train(
         raise typer.Exit(1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        task, crops = _prepare(model, bsds, splits, folder, config, settings or [])
+        read = _reader(bsds, data)
+        chosen = configs.read_config(SSNConfig, config, configs.parse_changes(settings or []))
+        runs.seed_all(chosen.seed)
+        task = SSNTask(chosen, folder)
+        sources = [read(split.strip()) for split in splits.split(",")]
+        crops = RandomCrops(sources, SSNTask.augmentation(chosen), chosen.seed)
         console.line(f"training {model} on {crops.num_annotations} annotations, in {folder}")
         with warnings.catch_warnings():
             _quieten()
             weights = runs.train(
                 task,
                 crops,
-                BSDS500(bsds, "val"),
+                read(validation),
                 runs.Run(
                     folder,
                     runs.Hardware(accelerator, devices, num_nodes, precision),
@@ -94,32 +111,22 @@ def train(
                     show_progress=True,
                 ),
             )
-    except (BSDSError, configs.ConfigError, TrainingError, OSError, ValueError) as error:
+    except (DataError, configs.ConfigError, TrainingError, OSError, ValueError) as error:
         console.error(str(error))
         raise typer.Exit(1) from None
     console.line(f"written: {weights}")
 
 
-def _prepare(
-    model: str,
-    bsds: Path,
-    splits: str,
-    folder: Path,
-    config: Path | None,
-    settings: list[str],
-) -> tuple[Task, Any]:
-    from superpix.training.config import parse_changes, read_config
-    from superpix.training.crops import RandomCrops
-    from superpix.training.run import seed_all
-    from superpix.training.ssn import SSNConfig, SSNTask
-
-    chosen = read_config(SSNConfig, config, parse_changes(settings))
-    seed_all(chosen.seed)
-    sources = [BSDS500(bsds, split.strip()) for split in splits.split(",")]
-    return (
-        SSNTask(chosen, folder),
-        RandomCrops(sources, SSNTask.augmentation(chosen), chosen.seed),
-    )
+def _reader(bsds: Path | None, data: str | None) -> Callable[[str], Dataset[Sample]]:
+    """Return what opens a split of the data set that was asked for."""
+    if data is None and bsds is None:
+        raise typer.BadParameter("give --bsds DIR or --data KIND=DIR")
+    kind, equals, root = (data or f"bsds={bsds}").partition("=")
+    if not equals or kind not in KINDS:
+        raise typer.BadParameter(
+            f"{data!r} must be KIND=DIR, KIND being one of {', '.join(KINDS)}", param_hint="--data"
+        )
+    return lambda split: cast(Dataset[Sample], open_dataset(kind, root, split))
 
 
 def _quieten() -> None:

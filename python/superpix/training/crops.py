@@ -89,8 +89,8 @@ class RandomCrops(data.Dataset[tuple[Tensor, Tensor]]):
         What becomes of them.
     seed : int
         What all chance follows from.
-    cache : bool
-        Keep images in memory.
+    cache_bytes : int
+        How much memory may keep images.
     """
 
     def __init__(
@@ -99,12 +99,13 @@ class RandomCrops(data.Dataset[tuple[Tensor, Tensor]]):
         augmentation: Augmentation,
         seed: int,
         *,
-        cache: bool = True,
+        cache_bytes: int = 2**30,
     ) -> None:
         self._sources = sources
         self._augmentation = augmentation
         self._seed = seed
-        self._cache: dict[tuple[int, int], Sample] | None = {} if cache else None
+        self._cache: dict[tuple[int, int], Sample] = {}
+        self._cache_room = cache_bytes
         self._pairs = [
             (source, index, annotator)
             for source, samples in enumerate(sources)
@@ -131,13 +132,23 @@ class RandomCrops(data.Dataset[tuple[Tensor, Tensor]]):
         return to_tensor(pixels), consecutive(labels)
 
     def _sample(self, source: int, index: int) -> Sample:
-        if self._cache is None:
-            return self._sources[source][index]
-        if (source, index) not in self._cache:
-            sample = self._sources[source][index]
-            small = [_narrowed(annotation) for annotation in sample.annotations]
-            self._cache[source, index] = Sample(sample.id, sample.image, small)
-        return self._cache[source, index]
+        if (source, index) in self._cache:
+            return self._cache[source, index]
+        read = self._sources[source][index]
+        small = [_narrowed(annotation) for annotation in read.annotations]
+        sample = Sample(read.id, read.image, small)
+        size = sample.image.nbytes + sum(annotation.nbytes for annotation in small)
+        if size <= self._cache_room:
+            self._cache_room -= size
+            self._cache[source, index] = sample
+        return sample
+
+    def fill_cache(self) -> None:
+        """Read images while there is room for them, so that processes made later share them."""
+        for source, samples in enumerate(self._sources):
+            for index in range(len(samples)):
+                if self._cache_room < self._sample(source, index).image.nbytes:
+                    return
 
 
 class Steps(data.Sampler[int]):

@@ -117,6 +117,8 @@ def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run)
         enable_progress_bar=run.show_progress,
         enable_model_summary=False,
     )
+    if config.num_workers > 0:
+        crops.fill_cache()
     trainer.fit(task, datamodule=Data(crops, validation, config), ckpt_path=run.resume)
     weights = run.folder / "weights.safetensors"
     if trainer.is_global_zero:
