@@ -97,7 +97,7 @@ class SuperpixelModel(nn.Module):
         self.eval()
         try:
             device = next((p.device for p in self.parameters()), torch.device("cpu"))
-            pixels = torch.from_numpy(np.ascontiguousarray(image)).to(device)
+            pixels = torch.from_numpy(np.array(image)).to(device)  # a copy: it may be read-only
             labels = self.predict_labels(pixels.permute(2, 0, 1)[None].float() / 255, n_segments)
         finally:
             self.train(was_training)
