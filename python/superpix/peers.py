@@ -184,5 +184,5 @@ CLASSICAL: dict[str, tuple[Load, str]] = {
     "opencv": (_opencv, "opencv-contrib-python-headless"),
 }
 # Name -> class in superpix.models.
-LEARNED = {"ssn": "SSN"}
+LEARNED = {"ssn": "SSN", "scn": "SCN", "pcnet": "PCNet"}
 METHODS = (*CLASSICAL, *LEARNED)

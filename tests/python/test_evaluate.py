@@ -193,7 +193,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, name: str, mo
 
 
 def test_unknown_method() -> None:
-    with pytest.raises(ValueError, match="superpix, skimage, fast-slic, opencv, ssn"):
+    with pytest.raises(ValueError, match="superpix, skimage, fast-slic, opencv, ssn, scn, pcnet"):
         load_method("slick")
     with pytest.raises(ValueError, match="no method is called 'skimage:w'"):
         load_method("skimage:w")

@@ -348,7 +348,7 @@ def test_broken_data_are_named(bsds: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["slic"], "no model is called 'slic'; choose from ssn"),
+        (["slic"], "no model is called 'slic'; choose from ssn, scn, pcnet"),
         (["ssn", "--set", "colour=3"], "no such setting: colour"),
         (["ssn", "--resume"], "there is no checkpoint to resume from"),
         (["ssn", "--splits", "training"], "BSDS500 has no split 'training'"),

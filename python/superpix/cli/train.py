@@ -12,7 +12,7 @@ import typer
 from superpix.cli import console
 from superpix.data import DATASETS, DataError, Dataset, Sample, open_dataset
 
-MODELS = ("ssn",)
+MODELS = ("ssn", "scn", "pcnet")
 KINDS = tuple(kind for kind in DATASETS if kind != "sintel")  # whose images have no annotations
 
 
@@ -78,8 +78,8 @@ def train(
         from superpix.training import config as configs
         from superpix.training import run as runs
         from superpix.training.crops import RandomCrops
-        from superpix.training.ssn import SSNConfig, SSNTask
         from superpix.training.task import TrainingError
+        from superpix.training.tasks import TASKS
     except ImportError as error:
         console.error(f"training needs more packages ({error}): pip install 'superpix[train]'")
         raise typer.Exit(1) from None
@@ -92,11 +92,12 @@ def train(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         read = _reader(bsds, data)
-        chosen = configs.read_config(SSNConfig, config, configs.parse_changes(settings or []))
+        settings_of, task_of = TASKS[model]
+        chosen = configs.read_config(settings_of, config, configs.parse_changes(settings or []))
         runs.seed_all(chosen.seed)
-        task = SSNTask(chosen, folder)
+        task = task_of(chosen, folder)
         sources = [read(split.strip()) for split in splits.split(",")]
-        crops = RandomCrops(sources, SSNTask.augmentation(chosen), chosen.seed)
+        crops = RandomCrops(sources, task_of.augmentation(chosen), chosen.seed)
         console.line(f"training {model} on {crops.num_annotations} annotations, in {folder}")
         with warnings.catch_warnings():
             _quieten()

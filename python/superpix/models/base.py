@@ -98,7 +98,8 @@ class SuperpixelModel(nn.Module):
         try:
             device = next((p.device for p in self.parameters()), torch.device("cpu"))
             pixels = torch.from_numpy(np.array(image)).to(device)  # a copy: it may be read-only
-            labels = self.predict_labels(pixels.permute(2, 0, 1)[None].float() / 255, n_segments)
+            pixels = pixels.permute(2, 0, 1)[None].float().div_(255)
+            labels = self.predict_labels(pixels, n_segments)
         finally:
             self.train(was_training)
         found = labels[0].to("cpu", torch.int32).numpy()

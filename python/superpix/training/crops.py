@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -48,8 +48,6 @@ class Augmentation:
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
         """Return a crop of an image [H, W, 3] and of its annotation [H, W]."""
-        from PIL import Image
-
         height, width = annotation.shape
         scale = np.clip(
             rng.normal(1.0, self.scale_deviation), self.least_scale, self.greatest_scale
@@ -59,33 +57,43 @@ class Augmentation:
         top, left = rng.uniform(0, height - side), rng.uniform(0, width - side)
         if side == self.size:
             top, left = round(top), round(left)
-        crop = Image.fromarray(image).resize(
-            (self.size, self.size),
-            Image.Resampling.BILINEAR,
-            box=(left, top, min(left + side, width), min(top + side, height)),
-        )
-        steps = (np.arange(self.size) + 0.5) * (side / self.size)
-        rows = np.minimum((top + steps).astype(int), height - 1)
-        columns = np.minimum((left + steps).astype(int), width - 1)
-        pixels, labels = np.asarray(crop), annotation[rows[:, None], columns]
-        if rng.random() < self.flip_x:
-            pixels, labels = pixels[:, ::-1], labels[:, ::-1]
-        if rng.random() < self.flip_y:
-            pixels, labels = pixels[::-1], labels[::-1]
-        return pixels, labels
+        crop = resampled(image, annotation, (top, left, side, side), self.size)
+        return flipped([crop], rng.random() < self.flip_x, rng.random() < self.flip_y)[0]
+
+    def item(
+        self,
+        image: NDArray[np.uint8],
+        annotation: NDArray[Any],
+        rng: np.random.Generator,
+    ) -> tuple[Tensor, ...]:
+        """Return a crop as [3, S, S] of uint8, and its labels [S, S] of int64.
+
+        Labels are from 0 on without gaps; -1 is ignored.
+        """
+        pixels, labels = self(image, annotation, rng)
+        return to_tensor(pixels), consecutive(labels)
 
 
-class RandomCrops(data.Dataset[tuple[Tensor, Tensor]]):
+class Cropping(Protocol):
+    """What makes an item of training data of an image [H, W, 3] and its annotation [H, W]."""
+
+    def item(
+        self, image: NDArray[np.uint8], annotation: NDArray[Any], rng: np.random.Generator
+    ) -> tuple[Tensor, ...]:
+        """Return the item, which follows from the arguments alone."""
+        ...
+
+
+class RandomCrops(data.Dataset[tuple[Tensor, ...]]):
     """Crop number n, for n = 0, 1, ...: of all annotations in a random order, again and again.
 
-    Items are an image [3, S, S] of uint8 and the labels of its segments [S, S] of int64, from 0 on
-    without gaps; -1 is ignored.
+    Items are those of the augmentation.
 
     Parameters
     ----------
     sources : sequence of data sets
         With annotations.
-    augmentation : Augmentation
+    augmentation : Augmentation or the like
         What becomes of them.
     seed : int
         What all chance follows from.
@@ -96,7 +104,7 @@ class RandomCrops(data.Dataset[tuple[Tensor, Tensor]]):
     def __init__(
         self,
         sources: Sequence[Dataset[Sample]],
-        augmentation: Augmentation,
+        augmentation: Cropping,
         seed: int,
         *,
         cache_bytes: int = 2**30,
@@ -119,7 +127,7 @@ class RandomCrops(data.Dataset[tuple[Tensor, Tensor]]):
         """How many crops there are in a pass over the data."""
         return len(self._pairs)
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, number: int) -> tuple[Tensor, ...]:
         """Return a crop."""
         turn, place = divmod(number, len(self._pairs))
         if self._pass is None or self._pass[0] != turn:
@@ -128,8 +136,7 @@ class RandomCrops(data.Dataset[tuple[Tensor, Tensor]]):
         source, index, annotator = self._pairs[self._pass[1][place]]
         sample = self._sample(source, index)
         rng = np.random.default_rng((self._seed, 1, number))
-        pixels, labels = self._augmentation(sample.image, sample.annotations[annotator], rng)
-        return to_tensor(pixels), consecutive(labels)
+        return self._augmentation.item(sample.image, sample.annotations[annotator], rng)
 
     def _sample(self, source: int, index: int) -> Sample:
         if (source, index) in self._cache:
@@ -180,6 +187,43 @@ class Steps(data.Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         """Return the numbers."""
         return iter(self._numbers)
+
+
+def resampled(
+    image: NDArray[np.uint8],
+    annotation: NDArray[Any],
+    box: tuple[float, float, float, float],
+    size: int,
+) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """Return a part of an image [H, W, 3] and of its annotation [H, W], ``size`` pixels a side.
+
+    Parameters
+    ----------
+    box : (float, float, float, float)
+        Top, left, height and width of the part. Colours are interpolated; labels are those of the
+        nearest pixels.
+    """
+    from PIL import Image
+
+    height, width = annotation.shape
+    top, left, tall, wide = box
+    crop = Image.fromarray(image).resize(
+        (size, size),
+        Image.Resampling.BILINEAR,
+        box=(left, top, min(left + wide, width), min(top + tall, height)),
+    )
+    steps = np.arange(size) + 0.5
+    rows = np.minimum((top + steps * (tall / size)).astype(int), height - 1)
+    columns = np.minimum((left + steps * (wide / size)).astype(int), width - 1)
+    return np.asarray(crop), annotation[rows[:, None], columns]
+
+
+def flipped(
+    crops: Sequence[tuple[NDArray[Any], NDArray[Any]]], flip_x: bool, flip_y: bool
+) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    """Return images and annotations mirrored, all of them alike."""
+    rows, columns = slice(None, None, -1 if flip_y else 1), slice(None, None, -1 if flip_x else 1)
+    return [(image[rows, columns], annotation[rows, columns]) for image, annotation in crops]
 
 
 def to_tensor(image: NDArray[np.uint8]) -> Tensor:

@@ -38,6 +38,8 @@ class RunConfig:
         Over how many of the last steps the learning rate falls to 0, along a line.
     halve_at : tuple of int
         Steps at which the learning rate is halved.
+    tenth_at : tuple of int
+        Steps at which the learning rate falls to a tenth.
     validate_every : int
         Steps from one validation and checkpoint to the next.
     validation_images : int
@@ -58,6 +60,7 @@ class RunConfig:
     max_steps: int = 500_000
     decay_steps: int = 0
     halve_at: tuple[int, ...] = ()
+    tenth_at: tuple[int, ...] = ()
     validate_every: int = 1000
     validation_images: int = 0
     validation_segments: int = 100
@@ -144,6 +147,7 @@ class Task(LightningModule):
 
     def _rate(self, step: int) -> float:
         rate = 0.5 ** sum(step >= at for at in self.config.halve_at)
+        rate *= 0.1 ** sum(step >= at for at in self.config.tenth_at)
         left = self.config.max_steps - step
         return float(rate * min(1.0, left / (self.config.decay_steps + 1)))
 
