@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -298,7 +299,11 @@ def test_two_processes_train_as_one(bsds: Path, tmp_path: Path) -> None:
         folder.mkdir()
         write_config(config, folder / "config.yaml")
         command = [sys.executable, str(script), str(bsds), str(folder), str(devices)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        # Two processes with a thread for every core would wait for each other.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, check=False, env=environment
+        )
         assert done.returncode == 0, done.stderr
     alone = state_of(tmp_path / "1" / "rank0.pt")
     first, second = (state_of(tmp_path / "2" / f"rank{rank}.pt") for rank in range(2))

@@ -13,7 +13,7 @@ pytest.importorskip("lightning")
 pytest.importorskip("safetensors")
 pytest.importorskip("PIL")
 
-from superpix.data import Sample  # noqa: E402
+from superpix.data import Dataset, Sample  # noqa: E402
 from superpix.models import losses_pcnet  # noqa: E402
 from superpix.models.boundaries import boundaries  # noqa: E402
 from superpix.training.crops import RandomCrops  # noqa: E402
@@ -24,10 +24,11 @@ from superpix.training.scn import SCNConfig, SCNTask  # noqa: E402
 SMALL = PairAugmentation(64, 96, num_patches=20)
 
 
-class Pictures:
+class Pictures(Dataset[Sample]):
     """Discs on a background; labels are the images' green, which no interpolation keeps."""
 
     def __init__(self, *sizes: tuple[int, int], segments: int = 3) -> None:
+        super().__init__([])
         self._sizes = sizes
         self._segments = segments
 
@@ -50,7 +51,7 @@ def test_pairs_are_a_function_of_their_number() -> None:
     sizes = ((90, 120), (200, 150), (50, 40))
     crops = RandomCrops([Pictures(*sizes)], SMALL, seed=3)
     items = [crops[n] for n in range(6)]
-    again = RandomCrops([Pictures(*sizes)], SMALL, seed=3, cache=False)
+    again = RandomCrops([Pictures(*sizes)], SMALL, seed=3, cache_bytes=0)
     for n in reversed(range(6)):
         for a, b in zip(again[n], items[n], strict=True):
             assert torch.equal(a, b)
