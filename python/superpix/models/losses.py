@@ -50,15 +50,18 @@ def reconstruction_cross_entropy(
     ----------
     Jampani et al., "Superpixel Sampling Networks", ECCV 2018, equations 5 to 7.
     """
-    probability, known = label_reconstruction(association, labels, grid, num_classes)
-    losses = torch.where(known, -torch.log(probability + eps), 0.0)
+    losses, known = label_losses(association, labels, grid, num_classes, eps)
     return losses.sum() / known.sum().clamp(min=1)
 
 
-def label_reconstruction(
-    association: Tensor, labels: Tensor, grid: tuple[int, int], num_classes: int | None = None
+def label_losses(
+    association: Tensor,
+    labels: Tensor,
+    grid: tuple[int, int],
+    num_classes: int | None,
+    eps: float,
 ) -> tuple[Tensor, Tensor]:
-    """Return how much of its label each pixel gets back, and which pixels have one; [B, H * W]."""
+    """Return -log of how much of its label each pixel gets back, and which have one; [B, H * W]."""
     batch, _, height, width = association.shape
     if num_classes is None:
         num_classes = max(1, int(labels.max()) + 1)
@@ -76,7 +79,8 @@ def label_reconstruction(
     sums = sums.view(batch, count, num_classes)
     parts = sums / sums.sum(dim=2, keepdim=True).clamp(min=1e-12)
     given = parts.flatten(1).gather(1, bins.flatten(1)).view_as(shares)
-    return (shares * given).sum(dim=1), known
+    probability = (shares * given).sum(dim=1)
+    return torch.where(known, -torch.log(probability + eps), 0.0), known
 
 
 def reconstruction_l1(association: Tensor, values: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from superpix.models.losses import label_reconstruction
+from superpix.models.losses import label_losses
 from superpix.torch import soft_pool, soft_unpool
 
 # Added to a superpixel's weight: the published code adds 1e-8 to means over cells of 16x16 pixels.
@@ -50,8 +50,7 @@ def semantic(
     Yang et al., "Superpixel Segmentation with Fully Convolutional Networks", CVPR 2020, equation 3
     with cross-entropy, as in the published code.
     """
-    probability, known = label_reconstruction(association, labels, grid, num_classes)
-    losses = torch.where(known, -torch.log(probability + eps), 0.0)
+    losses, _ = label_losses(association, labels, grid, num_classes, eps)
     return losses.sum() / association.shape[0]
 
 
