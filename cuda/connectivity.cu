@@ -61,6 +61,7 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   shape.min_size = params.min_size;
   shape.max_size = params.max_size;
   shape.start_label = params.start_label;
+  shape.refine_iter = params.refine_iter;
   const ConnectivityStage stage(call, shape, 0);
   auto* most = call.take<std::uint32_t>(1);
   if (!call.begin()) return -1;
@@ -71,6 +72,9 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   input.stride_z = plane ? 0 : labels.strides[0];
   input.stride_y = labels.strides[labels.ndim - 2];
   input.stride_x = labels.strides[labels.ndim - 1];
+  input.weight_y = params.position_weight;
+  input.weight_x = params.position_weight;
+  input.smoothness = params.smoothness;
   if (image != nullptr) {
     input.colors.kind = StageColors::Kind::kFloats;
     input.colors.channels = shape.channels;

@@ -63,10 +63,11 @@ void ConnectivityStage::enqueue(const Call& call, const StageInput& input,
     write_labels(call, regions, shape_.start_label - 1, out);
     return;
   }
-  refine(call, regions, refine_, input.colors,
-         {shape_.start_label, static_cast<float>(input.weight_y),
-          static_cast<float>(input.weight_x), shape_.refine_iter},
-         max_labels_, out);
+  refine(
+      call, regions, refine_, input.colors,
+      {shape_.start_label, static_cast<float>(input.weight_y), static_cast<float>(input.weight_x),
+       static_cast<float>(input.smoothness), shape_.refine_iter},
+      max_labels_, out);
 }
 
 }  // namespace superpix::cuda

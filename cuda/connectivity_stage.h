@@ -66,8 +66,8 @@ struct StageInput {
   const double* label_means = nullptr;
   /// Of the merging rule; slic's is 0.01.
   double kappa = 1.0;
-  /// Of the refinement: of a squared pixel along y and x, spacing^2 / S^2.
-  double weight_y = 0.0, weight_x = 0.0;
+  /// Of the refinement (cpu/refine.h).
+  double weight_y = 0.0, weight_x = 0.0, smoothness = 0.0;
 };
 
 /// Takes its workspace, then enqueues its kernels.

@@ -25,10 +25,6 @@ constexpr int kWord = 32;   // pixels
 constexpr int kChunk = 64;  // words that are listed at a time
 constexpr std::uint32_t kEven = 0x55555555U;
 
-// As on the CPU (cpu/refine.cpp).
-constexpr float kSpatialWeight = 0.25F;
-constexpr float kLambda = 0.02F;
-
 /// The first blocks take means, a label each thread, the others border bits, a word each warp; in
 /// the first round they also write the labels, which until then nodes have.
 template <bool kIsFirst>
@@ -159,7 +155,7 @@ __device__ float cost(const Regions& r, const RefineScratch& s, const FixedColor
   const float dx = __fsub_rn(static_cast<float>(x), means[channels + 1]);
   d = __fadd_rn(d, __fmul_rn(params.weight_y, __fmul_rn(dy, dy)));
   d = __fadd_rn(d, __fmul_rn(params.weight_x, __fmul_rn(dx, dx)));
-  return __fsub_rn(d, __fmul_rn(kLambda, static_cast<float>(same)));
+  return __fsub_rn(d, __fmul_rn(params.smoothness, static_cast<float>(same)));
 }
 
 struct RowMemory {
@@ -284,9 +280,6 @@ void refine(const Call& call, const Regions& regions, const RefineScratch& scrat
             std::int32_t* labels) {
   const Volume& v = regions.volume;
   const FixedColors fixed(colors);
-  RefineParams weighted = params;
-  weighted.weight_y = kSpatialWeight * params.weight_y;
-  weighted.weight_x = kSpatialWeight * params.weight_x;
   const auto label_blocks =
       static_cast<int>(std::min<std::int64_t>(blocks_for(max_labels, kThreads), 132));
   const std::int64_t word_blocks = blocks_for(RefineScratch::words(v) * v.height, kThreads / kWarp);
@@ -297,7 +290,7 @@ void refine(const Call& call, const Regions& regions, const RefineScratch& scrat
     for (int parity = 0; parity < 2; ++parity) {
       const std::int64_t rows = (v.height + 1 - parity) / 2;
       call.launch(move_kernel, rows, kRowThreads, sizeof(RowMemory), regions, scratch, fixed,
-                  weighted, parity, labels);
+                  params, parity, labels);
       call.launch(settle_kernel, blocks_for(rows, kThreads / kWarp), kThreads, 0, regions, scratch,
                   fixed, params.start_label, parity, parity == 0 ? nullptr : scratch.gain,
                   scratch.gain + parity * max_labels, round + 1 == params.rounds, labels);

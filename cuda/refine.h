@@ -24,7 +24,7 @@ struct RefineScratch {
 
 struct RefineParams {
   std::int32_t start_label;
-  float weight_y, weight_x;
+  float weight_y, weight_x, smoothness;
   int rounds;
 };
 

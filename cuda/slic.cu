@@ -62,7 +62,7 @@ class Connection {
     const double step = cpu::step_of(grid);
     const auto weight = [&](int axis) {
       const double w = params.spacing[axis] / step;
-      return w * w;
+      return cpu::kRefinePositionWeight * (w * w);
     };
     input_.kind = tags_ == nullptr         ? StageInput::Labels::kIntegers
                   : shape.refine_iter == 0 ? StageInput::Labels::kTags
@@ -71,6 +71,7 @@ class Connection {
     input_.kappa = cpu::kMergingKappa;
     input_.weight_y = weight(1);
     input_.weight_x = weight(2);
+    input_.smoothness = cpu::kRefineSmoothness;
   }
 
   /// Enqueues the clustering, which writes to `labels`, and what follows.

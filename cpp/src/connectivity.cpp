@@ -9,6 +9,7 @@
 #include "cpu/connectivity.h"
 #include "cpu/kernels.h"
 #include "cpu/labels.h"
+#include "cpu/refine.h"
 #include "cuda/connectivity.h"
 #include "detail/check.h"
 #include "detail/check_device.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr const char* kOp = "enforce_connectivity";
 constexpr std::int64_t kMaxPixels = std::numeric_limits<std::int32_t>::max();
+constexpr double kMostWeight = 1e30;  // so that float32 holds costs
 
 /// Copies labels of any integer type to int32, in which they need only be equal where they were
 /// equal, and negative where they were negative. Labels that int32 cannot hold are numbered.
@@ -73,6 +75,19 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   detail::check(params.max_size >= 0, kOp, [&] {
     return "max_size must be at least 1, or 0 for no limit, got " + std::to_string(params.max_size);
   });
+  detail::check(params.refine_iter >= 0, kOp, [&] {
+    return "refine_iter must be at least 0, got " + std::to_string(params.refine_iter);
+  });
+  detail::check(params.refine_iter == 0 || (labels.ndim == 2 && image != nullptr), kOp, [&] {
+    return "refine_iter must be 0 for volumes and without an image, got " +
+           std::to_string(params.refine_iter);
+  });
+  for (const auto& [value, name] : {std::pair(params.position_weight, "position_weight"),
+                                    std::pair(params.smoothness, "smoothness")}) {
+    detail::check(value >= 0 && value <= kMostWeight, kOp, [&, value = value, name = name] {
+      return std::string(name) + " must be from 0 to 1e30, got " + std::to_string(value);
+    });
+  }
   detail::check(params.start_label > std::numeric_limits<std::int32_t>::min() &&
                     params.start_label <= kMaxPixels - labels.size(),
                 kOp, [&] {
@@ -124,7 +139,16 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   }
   const cpu::InterleavedColors colors(static_cast<const float*>(image->data), shape,
                                       static_cast<int>(image->shape[labels.ndim]));
-  return cpu::enforce_connectivity(map, out, &colors, nullptr, 1.0, params, num_threads).count();
+  cpu::RegionSums sums =
+      cpu::enforce_connectivity(map, out, &colors, nullptr, 1.0, params, num_threads);
+  const std::int64_t count = sums.count();
+  if (params.refine_iter > 0) {
+    cpu::refine(out, shape[1], shape[2], std::move(sums), colors,
+                {params.start_label, params.min_size, params.position_weight,
+                 params.position_weight, params.smoothness, params.refine_iter},
+                num_threads);
+  }
+  return count;
 }
 
 }  // namespace superpix

@@ -20,6 +20,9 @@ def enforce_connectivity(
     image: NDArray[Any] | None = None,
     start_label: int = 1,
     channel_axis: int | None = -1,
+    refine_iter: int = 0,
+    position_weight: float = 0.0,
+    smoothness: float = 2.0,
     device: str = "cpu",
     num_threads: int | None = None,
 ) -> NDArray[np.int32]:
@@ -30,6 +33,12 @@ def enforce_connectivity(
     first: the one with the least ``(1 + d**2) * s * t / (s + t) / border``, where ``d`` is the
     difference of mean colours, ``s`` and ``t`` are the sizes, and ``border`` is the length of the
     shared border. Merged components may exceed ``max_size``.
+
+    With ``refine_iter``, borders then follow the image more closely: a border pixel takes the label
+    of one of its 4 neighbours which has the lesser ``d**2 + position_weight * r**2 - smoothness *
+    n``, where ``d`` and ``r`` are the distances of its colour and of its position, in pixels, from
+    the means of the component, and ``n`` of its 8 neighbours have the label. Components stay
+    connected and do not shrink below ``min_size``.
 
     Parameters
     ----------
@@ -47,6 +56,12 @@ def enforce_connectivity(
         The first label of the result.
     channel_axis : int or None, optional
         The channel axis of ``image``; None when it has the shape of ``labels``.
+    refine_iter : int, optional
+        Rounds of border refinement (2-D, with an image); 0 leaves borders as they are. Labels keep
+        their numbers, which then need not be in raster order.
+    position_weight, smoothness : float, optional
+        See above, in squared units of the image. Those of `slic` are 25 over the mean number of
+        pixels of a superpixel, and 2.
     device : {"cpu", "cuda", "cuda:1", ...}, optional
         Where to compute. Arrays are copied to a CUDA device and back.
     num_threads : int, optional
@@ -63,7 +78,7 @@ def enforce_connectivity(
     TypeError
         ``labels`` are not integers, or an argument is of the wrong type.
     ValueError
-        ``labels`` are not 2-D or 3-D, ``image`` does not fit them or is not finite, or a size is
+        ``labels`` are not 2-D or 3-D, ``image`` does not fit them or is not finite, or a number is
         out of range.
 
     Examples
@@ -98,8 +113,27 @@ def enforce_connectivity(
         min_size=_arguments.limited(least, "min_size"),
         max_size=_arguments.limited(most, "max_size"),
         start_label=start,
+        refine_iter=_rounds(refine_iter, checked, image),
+        position_weight=_weight(position_weight, "position_weight"),
+        smoothness=_weight(smoothness, "smoothness"),
     )
     return output
+
+
+def _rounds(refine_iter: int, labels: NDArray[Any], image: NDArray[Any] | None) -> int:
+    rounds = _arguments.bounded(refine_iter, "refine_iter")
+    if rounds < 0:
+        raise ValueError(f"refine_iter must be at least 0, got {rounds}")
+    if rounds > 0 and (labels.ndim != 2 or image is None):
+        raise ValueError(f"refine_iter must be 0 for volumes and without an image, got {rounds}")
+    return rounds
+
+
+def _weight(value: float, name: str) -> float:
+    weight = _arguments.number(value, name)
+    if not 0 <= weight <= 1e30:
+        raise ValueError(f"{name} must be from 0 to 1e30, got {weight}")
+    return weight
 
 
 def _colors(

@@ -33,6 +33,9 @@ def enforce_connectivity(
     min_size: int,
     max_size: int,
     start_label: int,
+    refine_iter: int,
+    position_weight: float,
+    smoothness: float,
     where: _Where,
 ) -> None: ...
 def pool(

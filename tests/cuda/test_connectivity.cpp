@@ -114,6 +114,22 @@ TEST(ConnectivityOnCuda, LargeComponentsAreCutAsOnTheCpu) {
   }
 }
 
+TEST(ConnectivityOnCuda, BordersAreRefinedAsOnTheCpu) {
+  unsigned seed = 300;
+  for (const Shape& shape : {Shape{1, 1}, Shape{1, 40}, Shape{33, 47}, Shape{64, 130}}) {
+    for (const std::int64_t channels : {1, 3, 18}) {
+      const Map map = patches(shape, 4, 9, ++seed);
+      const Array<float> image = image_for(shape, channels, seed);
+      const ArrayView view = image.view();
+      ConnectivityParams params = sizes(10 * (channels % 2), 0, 3);
+      params.refine_iter = 1 + static_cast<int>(channels) % 4;
+      params.position_weight = 0.7;
+      params.smoothness = 400.0;
+      expect_labels_of_cpu(map.view(), &view, params, "refined");
+    }
+  }
+}
+
 TEST(ConnectivityOnCuda, ColorsMayBeOfAnyMagnitude) {
   const Map map = patches({35, 40}, 4, 4, 17);
   for (const float scale : {0.0F, 1e-43F, 1e-39F, 1e-30F, 1e36F}) {

@@ -73,7 +73,8 @@ template <class CpuColors>
 void expect_labels_of_cpu(const Case& c, const cpu::CellGrid& grid, const CpuColors& colors,
                           const cuda::StageColors& on_cuda, bool tags, unsigned seed) {
   constexpr double kKappa = 0.01;
-  const double weight_y = 0.01;
+  constexpr double kSmoothness = 0.02;
+  const double weight_y = 0.0025;
   const double weight_x = 0.0225;
   constexpr std::int32_t kStart = 1;
   const std::vector<std::int32_t> labels = clusters(c, grid, seed);
@@ -112,8 +113,8 @@ void expect_labels_of_cpu(const Case& c, const cpu::CellGrid& grid, const CpuCol
                                      params, 1);
   }
   if (c.rounds > 0) {
-    cpu::refine(expected.data.data(), c.height, c.width, kStart, std::move(sums), c.min_size,
-                colors, weight_y, weight_x, c.rounds, 1);
+    cpu::refine(expected.data.data(), c.height, c.width, std::move(sums), colors,
+                {kStart, c.min_size, weight_y, weight_x, kSmoothness, c.rounds}, 1);
   }
 
   cuda::StageShape shape;
@@ -130,6 +131,7 @@ void expect_labels_of_cpu(const Case& c, const cpu::CellGrid& grid, const CpuCol
   input.kappa = kKappa;
   input.weight_y = weight_y;
   input.weight_x = weight_x;
+  input.smoothness = kSmoothness;
   Array<std::int32_t> found(expected.shape);
   if (tags) {
     input.kind = smooth ? cuda::StageInput::Labels::kTagsToSmooth : cuda::StageInput::Labels::kTags;

@@ -90,6 +90,18 @@ void run(FuzzedDataProvider& bytes) {
                                                 one.count, params.min_size);
   require(wrong.empty(), wrong);
 
+  if (shape.size() == 2 && used != nullptr) {
+    ConnectivityParams refining = params;
+    refining.refine_iter = bytes.ConsumeIntegralInRange<int>(1, 3);
+    refining.position_weight = bytes.ConsumeIntegralInRange<int>(0, 9);
+    refining.smoothness = bytes.ConsumeIntegralInRange<int>(0, 99);
+    const test::Labels refined = test::connected(labels, used, refining, 1);
+    require(test::connected(labels, used, refining, 2) == refined, "1 and 2 threads differ");
+    const std::string bad = test::what_is_wrong(refined.labels, volume, inside, params.start_label,
+                                                refined.count, params.min_size);
+    require(bad.empty(), "refined: " + bad);
+  }
+
   if (params.max_size != 0) return;
   std::vector<std::int32_t> expected =
       test::merge_slowly(test::flood_fill(map, volume), volume, colors, channels, params.min_size);

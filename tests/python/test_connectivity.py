@@ -101,6 +101,9 @@ def test_signature() -> None:
         ("device", keyword, "cpu"),
         ("image", keyword, None),
         ("num_threads", keyword, None),
+        ("position_weight", keyword, 0.0),
+        ("refine_iter", keyword, 0),
+        ("smoothness", keyword, 2.0),
         ("start_label", keyword, 1),
     ]
 
@@ -544,9 +547,14 @@ def test_image_of_another_dtype_is_refused(dtype: Any) -> None:
         ("min_size", -(2**40)),
         ("max_size", 0),
         ("max_size", -1),
+        ("refine_iter", -1),
+        ("refine_iter", 1),  # without an image
+        ("position_weight", -0.5),
+        ("smoothness", float("nan")),
+        ("smoothness", 1e31),
     ],
 )
-def test_number_out_of_range_is_a_value_error_that_names_it(name: str, value: int) -> None:
+def test_number_out_of_range_is_a_value_error_that_names_it(name: str, value: float) -> None:
     arguments: dict[str, Any] = {"min_size": 1, name: value}
     with pytest.raises(ValueError, match=name):
         sp.enforce_connectivity(np.zeros((3, 4), int), **arguments)
@@ -558,6 +566,9 @@ def test_number_out_of_range_is_a_value_error_that_names_it(name: str, value: in
         *(("min_size", value) for value in (None, "1", 2.5, [1], 1j, float("nan"))),
         *(("max_size", value) for value in ("1", 2.5, [1], 1j, float("inf"))),
         *(("start_label", value) for value in (None, "1", 0.5, [1])),
+        *(("refine_iter", value) for value in (None, "1", 0.5, 2**40)),
+        *(("position_weight", value) for value in (None, "1", [1], 1j)),
+        *(("smoothness", value) for value in (None, "1", [1])),
         *(("channel_axis", value) for value in ("last", 0.5, 3, -4)),
         *(("num_threads", value) for value in ("1", 1.5, 0, -1)),
     ],

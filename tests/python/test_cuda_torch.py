@@ -210,7 +210,18 @@ def _slic(image: Tensor, mask: Tensor | None = None, **options: Any) -> Tensor:
 
 def _connect(labels: Tensor) -> Tensor:
     output = torch.empty_like(labels)
-    _core.enforce_connectivity(_view(labels), None, _view(output), 6, 60, 1, _library.where(labels))
+    _core.enforce_connectivity(
+        _view(labels),
+        None,
+        _view(output),
+        min_size=6,
+        max_size=60,
+        start_label=1,
+        refine_iter=2,
+        position_weight=0.5,
+        smoothness=2.0,
+        where=_library.where(labels),
+    )
     return output
 
 

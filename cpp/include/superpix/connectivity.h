@@ -16,6 +16,12 @@ struct ConnectivityParams {
   std::int64_t max_size = 0;
   /// The first output label; pixels with a negative input label get start_label - 1.
   std::int32_t start_label = 1;
+  /// Rounds of border refinement after the merging, of [H,W] with an image.
+  int refine_iter = 0;
+  /// Of the refinement, in squared units of the image: of a squared pixel, and of a neighbour;
+  /// from 0 to 1e30.
+  double position_weight = 0.0;
+  double smoothness = 2.0;
 };
 
 /// Relabels so that each label is exactly one 4-connected (2-D) or 6-connected (3-D) component.
@@ -30,6 +36,12 @@ struct ConnectivityParams {
 ///    an image the colour difference is 0. A fragment without neighbours stays. Merged components
 ///    may exceed max_size.
 /// 4. Labels are numbered from start_label in raster order of their first pixels.
+/// 5. With refine_iter, a border pixel takes the label of one of its 4 neighbours which has the
+///    lesser
+///        |colour - mean colour|^2 + position_weight |position - mean position|^2 - smoothness n,
+///    n being the number of its 8 neighbours with that label, where the component that it leaves
+///    stays connected and keeps min_size pixels; in the order that docs/accuracy.md tells. Labels
+///    keep their numbers.
 ///
 /// @param[in]  labels  [H,W] or [D,H,W], any integer dtype, any strides; negative is ignored.
 /// @param[in]  image   nullptr, or [H,W,C] / [D,H,W,C], float32, C-contiguous, finite: the colours,
@@ -45,7 +57,7 @@ struct ConnectivityParams {
 /// would have to be waited for; if it is not, which neighbour a fragment joins is not specified.
 /// Time O(N) in practice; a fragment takes as long as a box around it has pixels, and components
 /// above max_size are cut by one block each. Workspace about 40 bytes for each pixel, 8 for each of
-/// its channels and, with max_size, another 12.
+/// its channels and, with max_size, another 12; with refine_iter 43 more, and 4 for each channel.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
 std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
                                   const ArrayView& output, const ConnectivityParams& params,

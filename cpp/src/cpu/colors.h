@@ -87,6 +87,8 @@ inline std::int32_t to_fixed_point(float value, double scale) {
 /// A FloatVolume. The unit is that of its features.
 class VolumeColors final : public ColorSource {
  public:
+  static constexpr std::int64_t kChannelStride = FloatVolume::kBlock;
+
   explicit VolumeColors(const FloatVolume& volume)
       : channels_(volume.channels),
         height_(volume.grid.shape()[1]),
@@ -125,10 +127,28 @@ class VolumeColors final : public ColorSource {
 /// A caller's float image [D*H*W][channels].
 class InterleavedColors final : public ColorSource {
  public:
+  static constexpr std::int64_t kChannelStride = 1;
+
   InterleavedColors(const float* image, const Extent& shape, int channels);
   int channels() const override { return channels_; }
   double unit() const override { return 1.0 / scale_; }
   void add(std::int64_t row, const Run* runs, std::size_t count) const override;
+
+  void read(std::int64_t row, std::int64_t x, std::int32_t* out) const {
+    const float* pixel = image_ + (row * width_ + x) * channels_;
+    for (int c = 0; c < channels_; ++c) out[c] = to_fixed_point(pixel[c], scale_);
+  }
+
+  /// A row of pixels, as VolumeColors::row() gives one.
+  struct Row {
+    struct Place {
+      const float* first;
+    };
+    const float* begin;
+    int channels;
+    Place at(std::int64_t x) const { return {begin + x * channels}; }
+  };
+  Row row(std::int64_t row) const { return {image_ + row * width_ * channels_, channels_}; }
 
  private:
   const float* image_;

@@ -127,7 +127,7 @@ struct BorderPixels {
   int stride;
   std::int32_t start_label;  // labels below are outside
   float weight_y, weight_x;  // of a squared pixel
-  float lambda;              // of a neighbour with the same label
+  float smoothness;          // of a neighbour with the same label
 };
 
 struct BorderChange {

@@ -14,37 +14,33 @@
 namespace superpix::cpu {
 namespace {
 
-// Chosen on BSDS500's training images (docs/accuracy.md).
-constexpr float kSpatialWeight = 0.25F;  // (m' / m)^2
-constexpr float kLambda = 0.02F;
-
 constexpr std::int64_t kRowsAtOnce = 16;
 
 template <class Colors>
 class Refiner {
  public:
-  Refiner(std::int32_t* labels, std::int64_t height, std::int64_t width, std::int32_t start_label,
-          RegionSums sums, std::int64_t min_size, const Colors& colors, double weight_y,
-          double weight_x, int num_threads)
+  Refiner(std::int32_t* labels, std::int64_t height, std::int64_t width, RegionSums sums,
+          const Colors& colors, const RefineParams& params, int num_threads)
       : labels_(labels),
         height_(height),
         width_(width),
-        start_label_(start_label),
+        start_label_(params.start_label),
         sums_(std::move(sums)),
-        min_size_(min_size),
+        min_size_(params.min_size),
         colors_(colors),
         channels_(colors.channels()),
         fields_(channels_ + 2),
         unit_(static_cast<float>(colors.unit())),
-        weight_y_(kSpatialWeight * static_cast<float>(weight_y)),
-        weight_x_(kSpatialWeight * static_cast<float>(weight_x)),
+        weight_y_(static_cast<float>(params.weight_y)),
+        weight_x_(static_cast<float>(params.weight_x)),
+        smoothness_(static_cast<float>(params.smoothness)),
         num_threads_(num_threads),
         words_((width + 63) / 64),
         borders_(static_cast<std::size_t>(height * words_)),
         changes_(static_cast<std::size_t>((height + kRowsAtOnce - 1) / kRowsAtOnce)),
         num_leaving_(static_cast<std::size_t>(sums_.count()), 0),
         means_(static_cast<std::size_t>(sums_.count() * fields_)),
-        outside_row_(static_cast<std::size_t>(width), start_label - 1) {}
+        outside_row_(static_cast<std::size_t>(width), params.start_label - 1) {}
 
   void round(bool is_last) {
     take_means();
@@ -201,7 +197,7 @@ class Refiner {
     p.start_label = start_label_;
     p.weight_y = weight_y_;
     p.weight_x = weight_x_;
-    p.lambda = kLambda;
+    p.smoothness = smoothness_;
     if constexpr (std::is_same_v<Colors, IntegerColors>) p.integer = colors_.row(y);
     return p;
   }
@@ -232,11 +228,11 @@ class Refiner {
   void visit(BorderPixels& p, std::int32_t* xs, Scratch& scratch,
              std::vector<BorderChange>& changes) {
     if constexpr (!std::is_same_v<Colors, IntegerColors>) {
-      const PixelFeatures::Row row = colors_.row(p.y);
+      const auto row = colors_.row(p.y);
       for (int i = 0; i < p.count; ++i) {
-        const PixelFeatures::Place place = row.at(p.first_x + xs[i]);
+        const float* pixel = row.at(p.first_x + xs[i]).first;
         for (int c = 0; c < channels_; ++c) {
-          scratch.colors[c * kLanes + i] = place.first[c * FloatVolume::kBlock];
+          scratch.colors[c * kLanes + i] = pixel[c * Colors::kChannelStride];
         }
       }
       p.colors = scratch.colors.data();
@@ -260,6 +256,7 @@ class Refiner {
   float unit_;
   float weight_y_;
   float weight_x_;
+  float smoothness_;
   int num_threads_;
   std::int64_t words_;  // of border bits in a row
   std::vector<std::uint64_t> borders_;
@@ -273,17 +270,17 @@ class Refiner {
 }  // namespace
 
 template <class Colors>
-void refine(std::int32_t* labels, std::int64_t height, std::int64_t width, std::int32_t start_label,
-            RegionSums sums, std::int64_t min_size, const Colors& colors, double weight_y,
-            double weight_x, int rounds, int num_threads) {
-  Refiner<Colors> refiner(labels, height, width, start_label, std::move(sums), min_size, colors,
-                          weight_y, weight_x, num_threads);
-  for (int i = 0; i < rounds; ++i) refiner.round(i + 1 == rounds);
+void refine(std::int32_t* labels, std::int64_t height, std::int64_t width, RegionSums sums,
+            const Colors& colors, const RefineParams& params, int num_threads) {
+  Refiner<Colors> refiner(labels, height, width, std::move(sums), colors, params, num_threads);
+  for (int i = 0; i < params.rounds; ++i) refiner.round(i + 1 == params.rounds);
 }
 
-template void refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,
-                     std::int64_t, const IntegerColors&, double, double, int, int);
-template void refine(std::int32_t*, std::int64_t, std::int64_t, std::int32_t, RegionSums,
-                     std::int64_t, const VolumeColors&, double, double, int, int);
+template void refine(std::int32_t*, std::int64_t, std::int64_t, RegionSums, const IntegerColors&,
+                     const RefineParams&, int);
+template void refine(std::int32_t*, std::int64_t, std::int64_t, RegionSums, const VolumeColors&,
+                     const RefineParams&, int);
+template void refine(std::int32_t*, std::int64_t, std::int64_t, RegionSums,
+                     const InterleavedColors&, const RefineParams&, int);
 
 }  // namespace superpix::cpu

@@ -82,7 +82,7 @@ int refine_pixels(const BorderPixels& p, BorderChange* changes) {
     const Floats dy = floats(static_cast<float>(p.y)) - first;
     const Floats dx = to_floats(image_x) - second;
     return d + floats(p.weight_y) * (dy * dy) + floats(p.weight_x) * (dx * dx) -
-           floats(p.lambda) * to_floats(same);
+           floats(p.smoothness) * to_floats(same);
   };
   // Lanes that have no say ask for a label that exists.
   const Ints asked = select(mask_of_bits(lanes), own, ints(p.start_label));

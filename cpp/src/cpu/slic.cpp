@@ -48,10 +48,11 @@ std::int64_t segment_connected(std::int32_t* labels, const CellGrid& grid, const
   }
   const std::int64_t count = sums.count();
   if (refined) {
-    const double weight_y = params.spacing[1] / step;
-    const double weight_x = params.spacing[2] / step;
-    refine(labels, grid.shape()[1], grid.shape()[2], params.start_label, std::move(sums),
-           c.min_size, colors, weight_y * weight_y, weight_x * weight_x, params.refine_iter,
+    const double y = params.spacing[1] / step;
+    const double x = params.spacing[2] / step;
+    refine(labels, grid.shape()[1], grid.shape()[2], std::move(sums), colors,
+           {params.start_label, c.min_size, kRefinePositionWeight * (y * y),
+            kRefinePositionWeight * (x * x), kRefineSmoothness, params.refine_iter},
            num_threads);
   }
   return count;

@@ -21,6 +21,11 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
 /// default compactness 10. In these units every rule after the clustering scales with m.
 inline constexpr double kMergingKappa = 0.01;
 
+/// Of the refinement, in the same units, chosen on BSDS500's training images (docs/accuracy.md): of
+/// (pixels / S)^2, and of a neighbour.
+inline constexpr double kRefinePositionWeight = 0.25;
+inline constexpr double kRefineSmoothness = 0.02;
+
 /// S: the largest side of a cell, on average.
 double step_of(const CellGrid& grid);
 
