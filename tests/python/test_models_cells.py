@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import superpix as sp
-
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 st = pytest.importorskip("superpix.torch")
@@ -18,6 +16,7 @@ cells = pytest.importorskip("superpix.models.cells")
 from superpix.models import SCN, PCNet  # noqa: E402
 from superpix.models.encoder_decoder import ConvLayer  # noqa: E402
 from superpix.models.resize import resize, resize_labels  # noqa: E402
+from support.connectivity import assert_connected, assert_gap_free  # noqa: E402
 
 MODELS = [SCN, PCNet]
 
@@ -167,7 +166,7 @@ def test_no_layer_sees_more_than_a_strip_of_a_large_image(model: Any, monkeypatc
     rows = []
     hook = model.output.register_forward_hook(lambda _m, _i, y: rows.append(y.shape[2]))
     with hook:
-        model.predict_labels(picture(256, 1024), 1024)
+        model.predict(picture(256, 1024), 1024)
     assert max(rows) == 16 + 2
     assert len(rows) == 16
 
@@ -198,7 +197,7 @@ def test_choice_of_cells(
     ("height", "width", "n_segments"), [(97, 131, 60), (40, 300, 32), (1, 1, 5), (64, 64, 1000)]
 )
 def test_labels_of_any_size_and_count(model: Any, height: int, width: int, n_segments: int) -> None:
-    labels = model.predict_labels(picture(height, width), n_segments)
+    labels = model.predict(picture(height, width), n_segments).labels
     assert labels.shape == (1, height, width)
     rows, columns = cells.choose_cells((height, width), n_segments, model.multiple // 16)
     assert labels.min() >= 0
@@ -211,7 +210,7 @@ def test_labels_are_those_of_the_network_s_image(model: Any) -> None:
     image = picture(150, 200)
     with torch.inference_mode():
         expected = whole_labels(model, resize(image, (192, 256)))
-    found = model.predict_labels(image, 12 * 16)
+    found = model.predict(image, 12 * 16).labels
     assert torch.equal(found.long(), resize_labels(expected, (150, 200)))
 
 
@@ -220,8 +219,8 @@ def test_segments_are_connected_and_their_numbers_without_gaps(model: Any) -> No
     labels = model.segment(image, 48)
     assert labels.dtype == np.int32
     assert labels.shape == (97, 131)
-    assert set(np.unique(labels)) == set(range(1, labels.max() + 1))
-    np.testing.assert_array_equal(labels, sp.enforce_connectivity(labels, 1, start_label=1))
+    assert_connected(labels)
+    assert_gap_free(labels, 1)
     assert not model.training
 
 

@@ -97,6 +97,16 @@ def test_learned_features_start_near_nothing_and_have_gradients() -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
+@pytest.mark.parametrize("variant", ["deep", "linear"])
+def test_what_is_learned_can_be_the_same_for_any_number_of_superpixels(variant: Any) -> None:
+    image = tensor(picture(40, 48))
+    for sees_positions in (False, True):
+        torch.manual_seed(0)
+        model = SSN(variant, sees_positions=sees_positions).eval()
+        few, many = (model.features(image, grid)[:, 5:] for grid in ((2, 2), (10, 12)))
+        assert torch.equal(few, many) is not sees_positions
+
+
 @pytest.mark.parametrize(
     ("size", "n_segments", "grid"),
     [
@@ -134,6 +144,25 @@ def test_labels_may_start_at_0_and_stay_in_pieces() -> None:
     assert connected.min() == 0
 
 
+def test_pieces_and_borders_are_told_apart_by_what_was_learned() -> None:
+    torch.manual_seed(0)
+    model = SSN("linear", gamma_color=0.2).eval()
+    torch.nn.init.normal_(model.network.weight, std=0.3)
+    image = picture(60, 80)
+    raw = model.segment(image, 40, enforce_connectivity=False, start_label=0)
+    with torch.inference_mode():
+        features = model.features(tensor(image), choose_grid((60, 80), 40))[0]
+    colors = torch.cat([2 * features[:3], features[5:]]).permute(1, 2, 0) / 0.2
+    expected = superpix.enforce_connectivity(
+        raw, 48, 360, image=colors.numpy(), refine_iter=5, position_weight=25 / 120
+    )
+    np.testing.assert_array_equal(model.segment(image, 40), expected)
+    by_color = superpix.enforce_connectivity(
+        raw, 48, 360, image=superpix.rgb_to_lab(image), refine_iter=5, position_weight=25 / 120
+    )
+    assert (by_color != expected).any()
+
+
 def test_segment_leaves_the_mode_as_it_was() -> None:
     model = SSN("linear")
     model.segment(picture(20, 20), 4)
@@ -154,6 +183,8 @@ def test_wrong_arguments_are_refused() -> None:
         model.segment(image, start_label=2)
     with pytest.raises(ValueError, match="variant must be"):
         SSN("wide")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="gamma_color must be greater than 0"):
+        SSN(gamma_color=0)
     with pytest.raises(ValueError, match="num_features must be greater than 5"):
         SSN(num_features=5)
 
@@ -187,3 +218,17 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     model.save(other)
     with pytest.raises(RuntimeError, match="Missing key"):
         SSN.from_pretrained(other)
+
+
+def test_shipped_weights_find_what_is_there() -> None:
+    assert SSN.available_weights() == ["bsds500"]
+    model = SSN.from_pretrained("bsds500")
+    assert sum(p.numel() for p in model.parameters()) == 213_156
+    y, x = np.mgrid[:120, :160]
+    truth = (x > 60 + 10 * np.sin(y / 15)) + 2 * (y > 70)
+    rng = np.random.default_rng(0)
+    colors = np.array([[90, 110, 90], [110, 90, 100], [130, 130, 90], [150, 120, 140]])
+    image = np.clip(colors[truth] + rng.normal(0, 12, (120, 160, 3)), 0, 255).astype(np.uint8)
+    labels = model.segment(image, 60)
+    accuracy = superpix.metrics.achievable_segmentation_accuracy(labels, truth)
+    assert accuracy > 0.98

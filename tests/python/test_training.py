@@ -186,6 +186,26 @@ def test_scaled_crops_are_parts_of_scaled_images() -> None:
         assert span == pytest.approx(39 / scale, abs=2)
 
 
+def test_a_step_may_have_its_own_number_of_superpixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = SSNTask(small(num_segments=36, least_segments=4), tmp_path)
+    grids: list[tuple[int, int]] = []
+    forward = task.model.forward
+    monkeypatch.setattr(
+        task.model, "forward", lambda x, grid: grids.append(grid) or forward(x, grid)
+    )
+    batch = torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.zeros(1, 32, 32, dtype=torch.int64)
+    for step in (*range(60), 0):
+        monkeypatch.setattr(SSNTask, "global_step", step)
+        task.losses(batch)
+    counts = [rows * columns for rows, columns in grids]
+    assert grids[0] == grids[-1]
+    assert min(counts) == 4
+    assert max(counts) == 36
+    assert np.median(counts) == pytest.approx(12, abs=4)  # even in the logarithm
+
+
 def test_small_images_are_enlarged() -> None:
     image = np.zeros((10, 30, 3), np.uint8)
     pixels, labels = Augmentation(25)(image, np.zeros((10, 30), int), np.random.default_rng(0))
@@ -230,7 +250,12 @@ def test_a_run_leaves_weights_checkpoints_and_logs(bsds: Path, tmp_path: Path) -
 
 
 def test_a_resumed_run_is_the_unbroken_one(bsds: Path, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"variant": "deep", "max_steps": 9, "decay_steps": 4}
+    options: dict[str, Any] = {
+        "variant": "deep",
+        "max_steps": 9,
+        "decay_steps": 4,
+        "least_segments": 4,
+    }
     run_ssn(small(**options), bsds, tmp_path / "whole")
     # The learning rate follows from the last step, so the first half is stopped from outside.
     folder = tmp_path / "broken"
@@ -238,6 +263,7 @@ def test_a_resumed_run_is_the_unbroken_one(bsds: Path, tmp_path: Path) -> None:
         run_interrupted(small(**options), bsds, folder, at=5)
     assert state_of(folder / "last.ckpt")["global_step"] == 3
     run_ssn(small(**options), bsds, folder, resume=True)
+    assert (folder / "metrics_1.csv").is_file()
     whole = state_of(tmp_path / "whole" / "last.ckpt")
     again = state_of(folder / "last.ckpt")
     assert whole["global_step"] == again["global_step"] == 9
@@ -317,7 +343,8 @@ def test_two_processes_train_as_one(bsds: Path, tmp_path: Path) -> None:
 
 
 def test_mixed_precision_trains(bsds: Path, tmp_path: Path) -> None:
-    config = small(variant="deep", max_steps=3)
+    # The first steps of Adam go by the signs of gradients, so only small ones are comparable.
+    config = small(variant="deep", max_steps=3, learning_rate=1e-4)
     crops = RandomCrops([BSDS500(bsds, "train")], SSNTask.augmentation(config), config.seed)
     batch = torch.utils.data.default_collate([crops[i] for i in range(100, 104)])
     losses = []
@@ -325,7 +352,7 @@ def test_mixed_precision_trains(bsds: Path, tmp_path: Path) -> None:
         task = run_ssn(config, bsds, tmp_path / precision, precision=precision)
         assert {p.dtype for p in task.parameters()} == {torch.float32}
         losses.append(sum(term.item() for term in task.losses(batch).values()))
-    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(bsds: Path, tmp_path: Path) -> None:

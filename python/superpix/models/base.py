@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,24 @@ from typing_extensions import Self
 from superpix import enforce_connectivity, rgb_to_lab
 
 WEIGHTS = Path(__file__).parent / "weights"
+
+# Of the refinement of borders, as `superpix.slic` has it.
+POSITION_WEIGHT = 25.0
+
+
+class Prediction(NamedTuple):
+    """What a model makes of a picture.
+
+    Attributes
+    ----------
+    labels : Tensor of integers, [1, H, W]
+        From 0 on; they need not be connected.
+    colors : Tensor of float32, [1, C, H, W], optional
+        What pieces and borders are told apart by, in units of CIELAB; None for CIELAB itself.
+    """
+
+    labels: Tensor
+    colors: Tensor | None = None
 
 
 class SuperpixelModel(nn.Module):
@@ -28,15 +46,18 @@ class SuperpixelModel(nn.Module):
 
     # The least and greatest component, in units of the mean size of a superpixel. The published
     # 0.06 leaves pieces that make half as many superpixels again as were asked for.
-    min_size_factor = 0.25
+    min_size_factor = 0.4
     max_size_factor = 3.0
+
+    # Rounds in which borders are refined.
+    refine_iter = 5
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.options = options
 
-    def predict_labels(self, image: Tensor, n_segments: int) -> Tensor:
-        """Return labels from 0 on, which need not be connected.
+    def predict(self, image: Tensor, n_segments: int) -> Prediction:
+        """Divide a picture, leaving connectivity to `segment`.
 
         Parameters
         ----------
@@ -44,10 +65,6 @@ class SuperpixelModel(nn.Module):
             sRGB from 0 to 1, on the model's device.
         n_segments : int
             About how many.
-
-        Returns
-        -------
-        Tensor of integers, [1, H, W]
         """
         raise NotImplementedError
 
@@ -69,8 +86,8 @@ class SuperpixelModel(nn.Module):
         n_segments : int, optional
             About how many superpixels; ``labels.max()`` tells how many there are.
         enforce_connectivity : bool, optional
-            Make each label one connected component (`superpix.enforce_connectivity`, colours in
-            CIELAB), of at least a quarter of the mean size and at most three times it.
+            Make each label one connected component of at least 0.4 times the mean size and at most
+            three times it, and refine borders (`superpix.enforce_connectivity`).
         start_label : int, optional
             The first label, 0 or 1.
 
@@ -99,7 +116,7 @@ class SuperpixelModel(nn.Module):
             device = next((p.device for p in self.parameters()), torch.device("cpu"))
             pixels = torch.from_numpy(np.array(image)).to(device)  # a copy: it may be read-only
             pixels = pixels.permute(2, 0, 1)[None].float().div_(255)
-            labels = self.predict_labels(pixels, n_segments)
+            labels, colors = self.predict(pixels, n_segments)
         finally:
             self.train(was_training)
         found = labels[0].to("cpu", torch.int32).numpy()
@@ -110,8 +127,10 @@ class SuperpixelModel(nn.Module):
             found,
             max(1, int(self.min_size_factor * mean_size)),
             max(1, int(self.max_size_factor * mean_size)),
-            image=rgb_to_lab(image),
+            image=rgb_to_lab(image) if colors is None else colors[0].permute(1, 2, 0).cpu().numpy(),
             start_label=start_label,
+            refine_iter=self.refine_iter,
+            position_weight=POSITION_WEIGHT / mean_size,
         )
 
     def save(self, path: Path | str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from superpix.models.base import SuperpixelModel
+from superpix.models.base import Prediction, SuperpixelModel
 from superpix.models.cells import CELL, choose_cells
 from superpix.models.resize import resize, resize_labels
 
@@ -40,7 +40,7 @@ class CellModel(SuperpixelModel):
         self.register_buffer("mean", torch.tensor(self.options["mean"]), persistent=False)
 
     @torch.inference_mode()
-    def predict_labels(self, image: Tensor, n_segments: int) -> Tensor:
+    def predict(self, image: Tensor, n_segments: int) -> Prediction:
         """See `SuperpixelModel`.
 
         The network's image has the sides that are nearest to the picture's shape and to
@@ -50,7 +50,7 @@ class CellModel(SuperpixelModel):
         size = image.shape[-2:]
         grid = choose_cells(size, n_segments, self.multiple // CELL)
         image = resize(image, (grid[0] * CELL, grid[1] * CELL), self.step)
-        return resize_labels(self.labels(image, grid), size)
+        return Prediction(resize_labels(self.labels(image, grid), size))
 
     def labels(self, seen: Tensor, grid: tuple[int, int]) -> Tensor:
         """Return the cell of each pixel, [B, H, W], within bounded memory.

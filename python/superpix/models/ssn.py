@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from superpix.models.base import SuperpixelModel
+from superpix.models.base import Prediction, SuperpixelModel
 from superpix.models.color import rgb_to_lab
 from superpix.torch import hard_labels, soft_slic
 
@@ -20,6 +20,10 @@ Variant = Literal["deep", "linear", "pix"]
 
 # Of a pixel: L*, a*, b*, y, x.
 NUM_INPUTS = 5
+
+# Of colours beside learned features where borders are refined. With 1, they follow what was learned
+# and are smooth: less boundary recall, no more accuracy.
+COLOR_WEIGHT = 2.0
 
 
 class SSNOutput(NamedTuple):
@@ -58,12 +62,16 @@ class SSN(SuperpixelModel):
         Scales of colour and position (the paper's eta).
     train_iter, test_iter : int, optional
         Iterations of soft SLIC while training, and else: the paper's v.
+    sees_positions : bool, optional
+        Whether the network sees positions beside colours, as the paper's does. Their range grows
+        with the number of superpixels, and with more of them than in training features get worse.
 
     References
     ----------
     Section 4 of the paper. As the published code, and unlike its text, the network's last layer
-    sees the five inputs, too, and associations are normalised over superpixels. Unlike the code,
-    gamma_pos is the same in training.
+    sees the inputs, too, and associations are normalised over superpixels. Unlike the code,
+    gamma_pos is the same in training, and there is no ReLU behind the last layer: distances of
+    features are the same wherever 0 is, and units would die.
     """
 
     def __init__(
@@ -75,6 +83,7 @@ class SSN(SuperpixelModel):
         gamma_pos: float = 2.5,
         train_iter: int = 5,
         test_iter: int = 10,
+        sees_positions: bool = True,
     ) -> None:
         super().__init__(
             variant=variant,
@@ -83,9 +92,12 @@ class SSN(SuperpixelModel):
             gamma_pos=gamma_pos,
             train_iter=train_iter,
             test_iter=test_iter,
+            sees_positions=sees_positions,
         )
         if variant not in ("deep", "linear", "pix"):
             raise ValueError(f"variant must be 'deep', 'linear' or 'pix', got {variant!r}")
+        if gamma_color <= 0:
+            raise ValueError(f"gamma_color must be greater than 0, got {gamma_color}")
         num_learned = num_features - NUM_INPUTS
         if variant != "pix" and num_learned < 1:
             raise ValueError(f"num_features must be greater than {NUM_INPUTS}, got {num_features}")
@@ -93,11 +105,12 @@ class SSN(SuperpixelModel):
         self.gamma_pos = gamma_pos
         self.train_iter = train_iter
         self.test_iter = test_iter
+        self.num_seen = NUM_INPUTS if sees_positions else 3
         self.network: nn.Module | None = None
         if variant == "deep":
-            self.network = DeepFeatures(num_learned)
+            self.network = DeepFeatures(self.num_seen, num_learned)
         elif variant == "linear":
-            self.network = nn.Conv2d(NUM_INPUTS, num_learned, 3, padding=1)
+            self.network = nn.Conv2d(self.num_seen, num_learned, 3, padding=1)
             start_near_zero(self.network)
 
     def forward(
@@ -127,7 +140,8 @@ class SSN(SuperpixelModel):
             inputs = torch.cat([lab, self.positions(image, grid)], dim=1)
         if self.network is None:
             return inputs
-        return torch.cat([inputs, self.network(inputs).to(inputs.dtype)], dim=1)
+        learned = self.network(inputs[:, : self.num_seen])
+        return torch.cat([inputs, learned.to(inputs.dtype)], dim=1)
 
     def positions(self, image: Tensor, grid: tuple[int, int]) -> Tensor:
         """Return the features 3 and 4 of pixels, y and x, [B, 2, H, W]."""
@@ -137,25 +151,28 @@ class SSN(SuperpixelModel):
         x = scale * torch.arange(width, device=image.device, dtype=image.dtype)
         return torch.stack(torch.meshgrid(y, x, indexing="ij")).expand(batch, 2, height, width)
 
-    def predict_labels(self, image: Tensor, n_segments: int) -> Tensor:
-        """See `SuperpixelModel`."""
-        labels: Tensor = self(image, choose_grid(image.shape[-2:], n_segments)).labels
-        return labels
+    def predict(self, image: Tensor, n_segments: int) -> Prediction:
+        """See `SuperpixelModel`: what is learned tells pieces apart, and colours twice."""
+        grid = choose_grid(image.shape[-2:], n_segments)
+        features = self.features(image, grid)
+        labels = hard_labels(soft_slic(features, grid, self.test_iter).association, grid)
+        seen = torch.cat([COLOR_WEIGHT * features[:, :3], features[:, NUM_INPUTS:]], dim=1)
+        return Prediction(labels, seen / self.gamma_color)
 
 
 class DeepFeatures(nn.Module):
-    """The paper's network, [B, 5, H, W] -> [B, num_learned, H, W]; figure 3."""
+    """The paper's network, [B, num_inputs, H, W] -> [B, num_learned, H, W]; figure 3."""
 
-    def __init__(self, num_learned: int, width: int = 64) -> None:
+    def __init__(self, num_inputs: int, num_learned: int, width: int = 64) -> None:
         super().__init__()
-        self.at_full = nn.Sequential(_layer(NUM_INPUTS, width), _layer(width, width))
+        self.at_full = nn.Sequential(_layer(num_inputs, width), _layer(width, width))
         self.at_half = nn.Sequential(_pool(), _layer(width, width), _layer(width, width))
         self.at_quarter = nn.Sequential(_pool(), _layer(width, width), _layer(width, width))
-        self.output = nn.Conv2d(3 * width + NUM_INPUTS, num_learned, 3, padding=1)
+        self.output = nn.Conv2d(3 * width + num_inputs, num_learned, 3, padding=1)
         start_near_zero(self.output)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return features that are at least 0."""
+        """Return the learned features."""
         size = inputs.shape[-2:]
         full = self.at_full(inputs)
         half = self.at_half(full)
@@ -166,7 +183,7 @@ class DeepFeatures(nn.Module):
         learned = functional.conv2d(seen[0], weights[0], self.output.bias, padding=1)
         for x, weight in zip(seen[1:], weights[1:], strict=True):
             learned = learned + functional.conv2d(x, weight, padding=1)
-        return functional.relu(learned)
+        return learned
 
 
 def choose_grid(size: tuple[int, int] | torch.Size, n_segments: int) -> tuple[int, int]:
@@ -195,7 +212,8 @@ def start_near_zero(layer: nn.Conv2d) -> None:
 def _layer(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
+        # Batches are small: their statistics are averaged over some hundred steps, as published.
+        nn.BatchNorm2d(outputs, momentum=0.01),
         nn.ReLU(inplace=True),
     )
 

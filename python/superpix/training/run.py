@@ -91,7 +91,8 @@ def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run)
 
     ``run.folder`` gets config.yaml, TensorBoard's logs and metrics.csv, the checkpoints best.ckpt
     (by accuracy in validation) and last.ckpt, and the weights of the best as weights.safetensors.
-    A run that goes on from last.ckpt gives what it would have given without the break.
+    A run that goes on from last.ckpt gives what it would have given without the break; what was
+    logged before is in metrics_1.csv and so on.
     """
     config = task.config
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +118,8 @@ def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run)
         enable_progress_bar=run.show_progress,
         enable_model_summary=False,
     )
+    if run.resume is not None and trainer.is_global_zero:
+        _keep_metrics(run.folder)
     if config.num_workers > 0:
         crops.fill_cache()
     trainer.fit(task, datamodule=Data(crops, validation, config), ckpt_path=run.resume)
@@ -127,6 +130,14 @@ def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run)
             task.load_state_dict(state["state_dict"])
         task.model.save(weights)
     return weights
+
+
+def _keep_metrics(folder: Path) -> None:
+    """Rename metrics.csv, which the logger starts anew."""
+    metrics = folder / "metrics.csv"
+    if metrics.is_file():
+        number = 1 + sum(1 for _ in folder.glob("metrics_*.csv"))
+        metrics.rename(folder / f"metrics_{number}.csv")
 
 
 def _checkpoint(folder: Path, name: str, **options: Any) -> ModelCheckpoint:

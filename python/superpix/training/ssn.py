@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from superpix.models import losses
@@ -19,10 +21,13 @@ class SSNConfig(RunConfig):
 
     Attributes
     ----------
-    variant, num_features, gamma_color, gamma_pos, train_iter
+    variant, num_features, gamma_color, gamma_pos, train_iter, sees_positions
         Of `superpix.models.SSN`.
     num_segments : int
         Superpixels of a crop.
+    least_segments : int
+        Where it is not 0, each step has its own number of superpixels, from this to
+        ``num_segments``, even in the logarithm.
     crop : int
         Height and width of crops.
     scale_deviation, least_scale, greatest_scale : float
@@ -36,7 +41,9 @@ class SSNConfig(RunConfig):
     gamma_color: float = 0.26
     gamma_pos: float = 2.5
     train_iter: int = 5
+    sees_positions: bool = True
     num_segments: int = 100
+    least_segments: int = 0
     crop: int = 201
     scale_deviation: float = 0.75
     least_scale: float = 0.75
@@ -58,6 +65,7 @@ class SSNTask(Task):
                 gamma_color=config.gamma_color,
                 gamma_pos=config.gamma_pos,
                 train_iter=config.train_iter,
+                sees_positions=config.sees_positions,
             ),
             config,
             folder,
@@ -77,7 +85,7 @@ class SSNTask(Task):
     def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """See `Task`."""
         pixels, segments = batch
-        grid = choose_grid(pixels.shape[-2:], self.config.num_segments)
+        grid = choose_grid(pixels.shape[-2:], self._num_segments())
         image = pixels.float() / 255
         association, centers, labels = self.model(image, grid)
         terms = {"reconstruction": losses.reconstruction_cross_entropy(association, segments, grid)}
@@ -87,3 +95,11 @@ class SSNTask(Task):
                 centers[:, 3:5], labels, positions
             )
         return terms
+
+    def _num_segments(self) -> int:
+        """Return how many superpixels this step has: the same in all processes."""
+        least, greatest = self.config.least_segments, self.config.num_segments
+        if not least:
+            return greatest
+        rng = np.random.default_rng((self.config.seed, self.global_step))
+        return round(least * math.pow(greatest / least, rng.random()))
