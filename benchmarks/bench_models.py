@@ -60,12 +60,14 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[1000, 2000, 3000, 4000, 5000])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--plot", help="draw both curves into this file")
     parser.add_argument("--measure", nargs=2, help="internal")
     options = parser.parse_args()
     if options.measure:
         measure(options.measure[0], int(options.measure[1]), options.threads)
         return
     print(f"torch {torch.__version__}, {options.threads} threads, {platform.machine()}")
+    results: dict[str, list[list[float]]] = {name: [] for name in MODELS}
     for side in options.sides:
         turns = [
             {name: in_a_process(name, side, options.threads) for name in MODELS}
@@ -75,12 +77,32 @@ def main() -> None:
             name: [median(turn[name][i] for turn in turns) for i in range(3)] for name in MODELS
         }
         for name, (seconds, cpu, peak) in middle.items():
+            results[name].append([side, seconds, peak / 1e9])
             print(
                 f"  {side}x{side} {name:6s} {seconds:6.2f} s, of processors {cpu:6.2f} s, "
                 f"peak {peak / 1e9:5.2f} GB"
             )
         ratio, of_cpu = (middle["SCN"][i] / middle["PCNet"][i] for i in range(2))
         print(f"  {side}x{side} PCNet is {ratio:.2f} times as fast, of processors {of_cpu:.2f}")
+    if options.plot:
+        plot(results, options.plot)
+
+
+def plot(results: dict[str, list[list[float]]], path: str) -> None:
+    """Draw seconds and gigabytes over the side of pictures."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 2)
+    for i, (axis, label) in enumerate(zip(axes, ["seconds", "peak memory, GB"], strict=True)):
+        for name, rows in results.items():
+            axis.plot([row[0] for row in rows], [row[1 + i] for row in rows], "o-", label=name)
+        axis.set(xlabel="pixels a side", ylabel=label, ylim=(0, None))
+        axis.grid(color="#dddddd")
+    axes[0].legend(frameon=False)
+    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":

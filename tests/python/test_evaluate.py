@@ -313,7 +313,7 @@ def test_command_prints_and_writes(bsds: Path, run: Run, tmp_path: Path) -> None
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {"scores.csv", "images.csv", "scores.png"}
     with Image.open(out / "scores.png") as figure:
-        assert figure.size == (1800, 600)
+        assert figure.size == (1500, 1200)
 
     means = read_csv(out / "scores.csv")
     assert [(row["method"], row["requested"]) for row in means] == [

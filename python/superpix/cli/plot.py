@@ -5,10 +5,14 @@ from pathlib import Path
 
 from superpix.evaluation import MeanRow
 
+_COUNT = "superpixels (mean actual count)"
+
+# What is drawn over what, and what to call them.
 _PANELS = (
-    ("asa", "Achievable segmentation accuracy"),
-    ("br", "Boundary recall"),
-    ("co", "Compactness"),
+    ("superpixels", _COUNT, "asa", "Achievable segmentation accuracy"),
+    ("superpixels", _COUNT, "br", "Boundary recall"),
+    ("br", "boundary recall", "bp", "Boundary precision"),
+    ("superpixels", _COUNT, "co", "Compactness"),
 )
 
 # Okabe and Ito's colours, which colour-blind people tell apart; markers say the same in grey.
@@ -23,7 +27,7 @@ _STYLES = (
 
 
 def plot(means: Sequence[MeanRow], path: Path, title: str) -> None:
-    """Draw ASA, boundary recall and compactness over the mean actual count.
+    """Draw scores over the mean actual count, and boundary precision over recall.
 
     Parameters
     ----------
@@ -38,18 +42,21 @@ def plot(means: Sequence[MeanRow], path: Path, title: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 4), layout="constrained")
+    figure = Figure(figsize=(10, 8), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(_PANELS))
+    axes = list(figure.subplots(2, 2).flat)
     names = list(dict.fromkeys(row.method for row in means))
-    for axis, (score, label) in zip(axes, _PANELS, strict=True):
+    for axis, (x, x_label, y, title_of_panel) in zip(axes, _PANELS, strict=True):
         for number, name in enumerate(names):
             color, marker = _STYLES[number % len(_STYLES)]
             curve = sorted(
-                (row.superpixels, getattr(row, score)) for row in means if row.method == name
+                (row.superpixels, getattr(row, x), getattr(row, y))
+                for row in means
+                if row.method == name
             )
             axis.plot(
-                *zip(*curve, strict=True),
+                [point[1] for point in curve],
+                [point[2] for point in curve],
                 label=name,
                 color=color,
                 marker=marker,
@@ -59,9 +66,10 @@ def plot(means: Sequence[MeanRow], path: Path, title: str) -> None:
                 linewidth=1.8,
                 zorder=3 - number * 0.01,  # the first named method on top
             )
-        axis.set_xlabel("superpixels (mean actual count)")
-        axis.set_title(label, fontsize=11)
-        axis.set_xlim(left=0)
+        axis.set_xlabel(x_label)
+        axis.set_title(title_of_panel, fontsize=11)
+        if x == "superpixels":
+            axis.set_xlim(left=0)
         axis.grid(color="#dddddd", linewidth=0.7)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False, loc="lower right")
