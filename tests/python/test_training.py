@@ -355,6 +355,28 @@ def test_mixed_precision_trains(bsds: Path, tmp_path: Path) -> None:
     assert losses[1] == pytest.approx(losses[0], rel=0.01)
 
 
+def test_training_starts_from_weights(bsds: Path, tmp_path: Path) -> None:
+    start = SSN("linear", 8)
+    start.save(tmp_path / "start.safetensors")
+    write_config(small(num_features=8, learning_rate=1e-9), tmp_path / "small.yaml")
+    command = f"train ssn --bsds {bsds} -o {tmp_path}/run --accelerator cpu"
+    command += f" --config {tmp_path}/small.yaml --weights {tmp_path}/start.safetensors"
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 0, result.output
+    trained = SSN.from_pretrained(tmp_path / "run" / "weights.safetensors")
+    for name, value in start.state_dict().items():
+        torch.testing.assert_close(trained.state_dict()[name], value, atol=1e-6, rtol=0)
+
+
+def test_weights_to_start_from_fit_the_model(tmp_path: Path) -> None:
+    SSN("linear", 8).save(tmp_path / "start.safetensors")
+    task = SSNTask(small(num_features=9), tmp_path)
+    with pytest.raises(ValueError, match=r"start.safetensors': num_features is 8, not 9"):
+        task.start_from(tmp_path / "start.safetensors")
+    with pytest.raises(ValueError, match="SSN has no weights 'nowhere'"):
+        task.start_from("nowhere")
+
+
 def test_a_loss_that_is_not_finite_ends_the_run(bsds: Path, tmp_path: Path) -> None:
     config = small()
     seed_all(0)
@@ -382,6 +404,7 @@ def test_broken_data_are_named(bsds: Path, tmp_path: Path) -> None:
     [
         (["slic"], "no model is called 'slic'; choose from ssn, scn, pcnet"),
         (["ssn", "--set", "colour=3"], "no such setting: colour"),
+        (["ssn", "--weights", "nowhere"], "SSN has no weights 'nowhere'"),
         (["ssn", "--resume"], "there is no checkpoint to resume from"),
         (["ssn", "--splits", "training"], "BSDS500 has no split 'training'"),
         (["ssn", "--data", "sintel=x"], "must be KIND=DIR, KIND being one of bsds, cityscapes"),

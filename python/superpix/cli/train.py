@@ -53,6 +53,14 @@ def train(
     validation: Annotated[
         str, typer.Option(metavar="SPLIT", help="The split that the best weights are chosen by.")
     ] = "val",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Weights to start from: some that come with superpix, or a safetensors file.",
+            show_default="random ones",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the folder's last checkpoint.")
     ] = False,
@@ -96,12 +104,14 @@ def train(
         chosen = configs.read_config(settings_of, config, configs.parse_changes(settings or []))
         runs.seed_all(chosen.seed)
         task = task_of(chosen, folder)
+        if weights is not None:
+            task.start_from(weights)
         sources = [read(split.strip()) for split in splits.split(",")]
         crops = RandomCrops(sources, task_of.augmentation(chosen), chosen.seed)
         console.line(f"training {model} on {crops.num_annotations} annotations, in {folder}")
         with warnings.catch_warnings():
             _quieten()
-            weights = runs.train(
+            written = runs.train(
                 task,
                 crops,
                 read(validation),
@@ -115,7 +125,7 @@ def train(
     except (DataError, configs.ConfigError, TrainingError, OSError, ValueError) as error:
         console.error(str(error))
         raise typer.Exit(1) from None
-    console.line(f"written: {weights}")
+    console.line(f"written: {written}")
 
 
 def _reader(bsds: Path | None, data: str | None) -> Callable[[str], Dataset[Sample]]:

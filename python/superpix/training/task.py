@@ -89,6 +89,25 @@ class Task(LightningModule):
         self.config = config
         self.folder = folder
 
+    def start_from(self, weights: Path | str) -> None:
+        """Take weights that `SuperpixelModel.from_pretrained` knows.
+
+        Raises
+        ------
+        ValueError
+            There are no such weights, they are another model's, or the model has other arguments.
+        """
+        trained = type(self.model).from_pretrained(weights)
+        given, wanted = trained.options, self.model.options
+        different = [
+            f"{key} is {given[key]}, not {wanted[key]}"
+            for key in wanted
+            if given[key] != wanted[key]
+        ]
+        if different:
+            raise ValueError(f"weights {str(weights)!r}: {', '.join(different)}")
+        self.model.load_state_dict(trained.state_dict())
+
     def losses(self, batch: Any) -> dict[str, Tensor]:
         """Return the terms of the loss, which is their sum."""
         raise NotImplementedError
