@@ -113,6 +113,26 @@ def test_l1_is_the_mean_error_of_what_comes_back() -> None:
     assert constant.item() == pytest.approx(0)
 
 
+def test_l1_leaves_out_what_is_unknown() -> None:
+    q = association(9, 1, 9, 8, 9).requires_grad_()
+    flow = torch.from_numpy(np.random.default_rng(10).normal(size=(1, 2, 8, 9)))
+    flow[0, 0, :3, 4:] = np.nan
+    flow[0, 1, 6, 6] = np.nan
+    known = ~flow.isnan().any(dim=1)[0]
+    where = candidates(8, 9)
+    weights = np.zeros((12, 8, 9))  # of pixels in superpixels
+    for j, y, x in np.argwhere(where >= 0):
+        weights[where[j, y, x], y, x] += q[0, j, y, x].item()
+    vectors, weights = flow[0][:, known].numpy(), weights[:, known.numpy()]
+    means = weights @ vectors.T / weights.sum(1, keepdims=True)
+    errors = np.abs(means.T @ weights / weights.sum(0) - vectors)
+    found = losses.reconstruction_l1(q, flow, GRID)
+    assert found.item() == pytest.approx(errors.mean().item())
+    assert torch.autograd.gradcheck(lambda a: losses.reconstruction_l1(a, flow, GRID), q)
+    unknown = torch.full_like(flow, np.nan)
+    assert losses.reconstruction_l1(q, unknown, GRID).item() == 0
+
+
 def test_compactness_is_half_the_squared_distances() -> None:
     rng = np.random.default_rng(8)
     centers = torch.from_numpy(rng.normal(size=(2, 2, 12))).requires_grad_()

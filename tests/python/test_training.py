@@ -31,8 +31,8 @@ from superpix.training.config import (  # noqa: E402
 from superpix.training.crops import Augmentation, RandomCrops, Steps, consecutive  # noqa: E402
 from superpix.training.run import Hardware, Run, seed_all, train  # noqa: E402
 from superpix.training.ssn import SSNConfig, SSNTask  # noqa: E402
-from superpix.training.task import TrainingError  # noqa: E402
-from support.datasets import write_mat  # noqa: E402
+from superpix.training.task import TrainingError, end_point_error  # noqa: E402
+from support.datasets import BUILDERS, write_mat  # noqa: E402
 
 HEIGHT, WIDTH = 64, 80
 
@@ -204,6 +204,49 @@ def test_a_step_may_have_its_own_number_of_superpixels(
     assert min(counts) == 4
     assert max(counts) == 36
     assert np.median(counts) == pytest.approx(12, abs=4)  # even in the logarithm
+
+
+def test_flow_is_in_pixels_of_the_crop() -> None:
+    image, _ = make_sample(0)
+    flow = np.broadcast_to(np.float32([3, -2]), (HEIGHT, WIDTH, 2)).copy()
+    flow[10:20, 30:] = np.nan
+    rng = np.random.default_rng(0)
+    twice = Augmentation(40, least_scale=2, greatest_scale=2, flip_x=0)
+    pixels, crop = twice.item(image, flow, rng)
+    assert pixels.shape == (3, 40, 40)
+    assert crop.dtype == torch.float32
+    assert crop.shape == (2, 40, 40)
+    known = ~crop.isnan()
+    assert crop[0][known[0]].unique().tolist() == [6]
+    assert crop[1][known[1]].unique().tolist() == [-4]
+    mirrored = Augmentation(HEIGHT, flip_x=1, flip_y=1).item(image, flow, rng)[1]
+    assert mirrored.nan_to_num(-3).unique().tolist() == [-3, 2]
+    assert 0 < mirrored.isnan().float().mean() < 1
+
+
+def test_ssn_learns_from_flow(tmp_path: Path) -> None:
+    BUILDERS["sintel"](tmp_path)
+    write_config(small(crop=20, num_segments=4), tmp_path / "small.yaml")
+    command = f"train ssn --data sintel={tmp_path} --splits training --validation training"
+    command += f" --accelerator cpu --config {tmp_path}/small.yaml -o {tmp_path}/run"
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    errors = [float(row["val/epe"]) for row in rows if row["val/epe"]]
+    assert len(errors) == 2
+    assert all(0 < error < 10 for error in errors)
+    assert state_of(tmp_path / "run" / "best.ckpt")["global_step"] in (3, 6)
+
+
+def test_end_point_error_is_that_of_means() -> None:
+    labels = np.array([[1, 1, 2], [1, 1, 2]])
+    flow = np.zeros((2, 3, 2), np.float32)
+    flow[0, 0] = 3, 4
+    flow[:, 2] = 7, np.nan
+    valid = np.array([[True, True, False], [False, False, False]])
+    assert end_point_error(labels, flow, valid) == pytest.approx(2.5)
+    assert end_point_error(labels, flow, np.zeros_like(valid)) == 0
 
 
 def test_small_images_are_enlarged() -> None:
@@ -407,7 +450,8 @@ def test_broken_data_are_named(bsds: Path, tmp_path: Path) -> None:
         (["ssn", "--weights", "nowhere"], "SSN has no weights 'nowhere'"),
         (["ssn", "--resume"], "there is no checkpoint to resume from"),
         (["ssn", "--splits", "training"], "BSDS500 has no split 'training'"),
-        (["ssn", "--data", "sintel=x"], "must be KIND=DIR, KIND being one of bsds, cityscapes"),
+        (["ssn", "--data", "coco=x"], "must be KIND=DIR, KIND being one of bsds, cityscapes"),
+        (["scn", "--data", "sintel=x"], "scn learns from segments, and sintel has optical flow"),
         (["ssn", "--data", "voc=nowhere"], "nowhere: no such folder"),
     ],
 )

@@ -5,15 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from superpix.cli import console
-from superpix.data import DATASETS, DataError, Dataset, Sample, open_dataset
+from superpix.data import DATASETS, DataError, Dataset, FlowSample, Sample, open_dataset
 
 MODELS = ("ssn", "scn", "pcnet")
-KINDS = tuple(kind for kind in DATASETS if kind != "sintel")  # whose images have no annotations
 
 
 def train(
@@ -31,7 +30,7 @@ def train(
         str | None,
         typer.Option(
             metavar="KIND=DIR",
-            help=f"A data set in its official layout: {', '.join(KINDS)} (docs/data.md).",
+            help=f"A data set in its official layout: {', '.join(DATASETS)} (docs/data.md).",
             show_default=False,
         ),
     ] = None,
@@ -74,9 +73,9 @@ def train(
     """Train a model on annotated images.
 
     The folder of the run gets config.yaml, metrics.csv, TensorBoard's logs, the checkpoints
-    best.ckpt (by accuracy in validation) and last.ckpt, and weights.safetensors, which
-    `superpix evaluate --methods MODEL:FILE` takes. Over several devices, every step is that of one
-    device with the same batch size, but for batch normalisation.
+    best.ckpt (by accuracy in validation, or the error of flow) and last.ckpt, and
+    weights.safetensors, which `superpix evaluate --methods MODEL:FILE` takes. Over several devices,
+    every step is that of one device with the same batch size, but for batch normalisation.
     """
     if model not in MODELS:
         raise typer.BadParameter(
@@ -92,6 +91,10 @@ def train(
         console.error(f"training needs more packages ({error}): pip install 'superpix[train]'")
         raise typer.Exit(1) from None
 
+    if model != "ssn" and data is not None and data.startswith("sintel="):
+        raise typer.BadParameter(
+            f"{model} learns from segments, and sintel has optical flow", param_hint="--data"
+        )
     folder = output if output is not None else Path("runs") / model
     last = folder / "last.ckpt"
     if resume and not last.is_file():
@@ -128,16 +131,17 @@ def train(
     console.line(f"written: {written}")
 
 
-def _reader(bsds: Path | None, data: str | None) -> Callable[[str], Dataset[Sample]]:
+def _reader(bsds: Path | None, data: str | None) -> Callable[[str], Dataset[Sample | FlowSample]]:
     """Return what opens a split of the data set that was asked for."""
     if data is None and bsds is None:
         raise typer.BadParameter("give --bsds DIR or --data KIND=DIR")
     kind, equals, root = (data or f"bsds={bsds}").partition("=")
-    if not equals or kind not in KINDS:
+    if not equals or kind not in DATASETS:
         raise typer.BadParameter(
-            f"{data!r} must be KIND=DIR, KIND being one of {', '.join(KINDS)}", param_hint="--data"
+            f"{data!r} must be KIND=DIR, KIND being one of {', '.join(DATASETS)}",
+            param_hint="--data",
         )
-    return lambda split: cast(Dataset[Sample], open_dataset(kind, root, split))
+    return lambda split: open_dataset(kind, root, split)
 
 
 def _quieten() -> None:

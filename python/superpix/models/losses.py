@@ -91,7 +91,7 @@ def reconstruction_l1(association: Tensor, values: Tensor, grid: tuple[int, int]
     association : Tensor, [B, 9, H, W]
         Differentiable.
     values : Tensor, [B, D, H, W]
-        Its dtype.
+        Its dtype. Pixels of which a value is NaN are ignored.
     grid : (int, int)
         Rows and columns of superpixels.
 
@@ -99,8 +99,11 @@ def reconstruction_l1(association: Tensor, values: Tensor, grid: tuple[int, int]
     ----------
     Jampani et al., "Superpixel Sampling Networks", ECCV 2018, section 4.3, with L1 for L(.).
     """
-    returned = soft_unpool(soft_pool(values, association, grid), association, grid)
-    return (returned - values).abs().mean()
+    known = ~values.isnan().any(dim=1, keepdim=True)
+    values = torch.where(known, values, 0.0)
+    pooled = soft_pool(values, association * known, grid)
+    errors = (soft_unpool(pooled, association, grid) - values).abs() * known
+    return errors.sum() / (values.shape[1] * known.sum().clamp(min=1))
 
 
 def compactness(centers: Tensor, labels: Tensor, positions: Tensor) -> Tensor:

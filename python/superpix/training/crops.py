@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import data
 
-from superpix.data import Dataset, Sample
+from superpix.data import Dataset, FlowSample, Sample
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Augmentation:
         annotation: NDArray[Any],
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-        """Return a crop of an image [H, W, 3] and of its annotation [H, W]."""
-        height, width = annotation.shape
+        """Return a crop of an image [H, W, 3] and of its labels [H, W] or flow [H, W, 2]."""
+        height, width = annotation.shape[:2]
         scale = np.clip(
             rng.normal(1.0, self.scale_deviation), self.least_scale, self.greatest_scale
         )
@@ -68,14 +68,18 @@ class Augmentation:
     ) -> tuple[Tensor, ...]:
         """Return a crop as [3, S, S] of uint8, and its labels [S, S] of int64.
 
-        Labels are from 0 on without gaps; -1 is ignored.
+        Labels are from 0 on without gaps; -1 is ignored. Optical flow is [2, S, S] of float32, in
+        pixels of the crop.
         """
-        pixels, labels = self(image, annotation, rng)
-        return to_tensor(pixels), consecutive(labels)
+        pixels, target = self(image, annotation, rng)
+        return to_tensor(pixels), to_tensor(target) if is_flow(target) else consecutive(target)
 
 
 class Cropping(Protocol):
-    """What makes an item of training data of an image [H, W, 3] and its annotation [H, W]."""
+    """What makes an item of training data of an image [H, W, 3] and its annotation.
+
+    That is labels [H, W], or optical flow [H, W, 2] of float32, NaN where it is unknown.
+    """
 
     def item(
         self, image: NDArray[np.uint8], annotation: NDArray[Any], rng: np.random.Generator
@@ -92,7 +96,7 @@ class RandomCrops(data.Dataset[tuple[Tensor, ...]]):
     Parameters
     ----------
     sources : sequence of data sets
-        With annotations.
+        With annotations, or with optical flow.
     augmentation : Augmentation or the like
         What becomes of them.
     seed : int
@@ -103,7 +107,7 @@ class RandomCrops(data.Dataset[tuple[Tensor, ...]]):
 
     def __init__(
         self,
-        sources: Sequence[Dataset[Sample]],
+        sources: Sequence[Dataset[Sample | FlowSample]],
         augmentation: Cropping,
         seed: int,
         *,
@@ -142,9 +146,8 @@ class RandomCrops(data.Dataset[tuple[Tensor, ...]]):
         if (source, index) in self._cache:
             return self._cache[source, index]
         read = self._sources[source][index]
-        small = [_narrowed(annotation) for annotation in read.annotations]
-        sample = Sample(read.id, read.image, small)
-        size = sample.image.nbytes + sum(annotation.nbytes for annotation in small)
+        sample = Sample(read.id, read.image, _annotations(read))
+        size = sample.image.nbytes + sum(array.nbytes for array in sample.annotations)
         if size <= self._cache_room:
             self._cache_room -= size
             self._cache[source, index] = sample
@@ -195,17 +198,17 @@ def resampled(
     box: tuple[float, float, float, float],
     size: int,
 ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """Return a part of an image [H, W, 3] and of its annotation [H, W], ``size`` pixels a side.
+    """Return a part of an image [H, W, 3] and of its annotation, ``size`` pixels a side.
 
     Parameters
     ----------
     box : (float, float, float, float)
-        Top, left, height and width of the part. Colours are interpolated; labels are those of the
-        nearest pixels.
+        Top, left, height and width of the part. Colours are interpolated; labels and flow are those
+        of the nearest pixels, and flow is in the new ones.
     """
     from PIL import Image
 
-    height, width = annotation.shape
+    height, width = annotation.shape[:2]
     top, left, tall, wide = box
     crop = Image.fromarray(image).resize(
         (size, size),
@@ -215,19 +218,32 @@ def resampled(
     steps = np.arange(size) + 0.5
     rows = np.minimum((top + steps * (tall / size)).astype(int), height - 1)
     columns = np.minimum((left + steps * (wide / size)).astype(int), width - 1)
-    return np.asarray(crop), annotation[rows[:, None], columns]
+    part = annotation[rows[:, None], columns]
+    if is_flow(part):
+        part = part * np.array([size / wide, size / tall], np.float32)
+    return np.asarray(crop), part
 
 
 def flipped(
     crops: Sequence[tuple[NDArray[Any], NDArray[Any]]], flip_x: bool, flip_y: bool
 ) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """Return images and annotations mirrored, all of them alike."""
-    rows, columns = slice(None, None, -1 if flip_y else 1), slice(None, None, -1 if flip_x else 1)
-    return [(image[rows, columns], annotation[rows, columns]) for image, annotation in crops]
+    x, y = -1 if flip_x else 1, -1 if flip_y else 1
+
+    def mirrored(array: NDArray[Any]) -> NDArray[Any]:
+        turned = array[::y, ::x]
+        return turned * np.array([x, y], np.float32) if is_flow(array) else turned
+
+    return [(mirrored(image), mirrored(annotation)) for image, annotation in crops]
 
 
-def to_tensor(image: NDArray[np.uint8]) -> Tensor:
-    """Return [H, W, 3] as [3, H, W]."""
+def is_flow(annotation: NDArray[Any]) -> bool:
+    """Whether this is optical flow, x and y of each pixel."""
+    return annotation.dtype == np.float32
+
+
+def to_tensor(image: NDArray[Any]) -> Tensor:
+    """Return [H, W, C] as [C, H, W]."""
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
@@ -237,6 +253,12 @@ def consecutive(annotation: NDArray[Any]) -> Tensor:
     num_ignored = int(np.count_nonzero(values < 0))
     labels = np.maximum(labels.reshape(annotation.shape) - num_ignored, -1)
     return torch.from_numpy(labels.astype(np.int64))
+
+
+def _annotations(sample: Sample | FlowSample) -> list[NDArray[Any]]:
+    if isinstance(sample, FlowSample):
+        return [np.where(sample.valid[..., None], sample.flow, np.float32(np.nan))]
+    return [_narrowed(annotation) for annotation in sample.annotations]
 
 
 def _narrowed(annotation: NDArray[Any]) -> NDArray[Any]:

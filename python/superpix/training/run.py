@@ -13,10 +13,12 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader, Subset
 
-from superpix.data import Dataset, Sample
+from superpix.data import Dataset, FlowSample, Sample
 from superpix.training.config import write_config
 from superpix.training.crops import RandomCrops, Steps
 from superpix.training.task import RunConfig, Task
+
+Validation = Dataset[Sample | FlowSample]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Hardware:
 class Data(LightningDataModule):
     """Crops to train on, from one validation to the next, and images to validate with."""
 
-    def __init__(self, crops: RandomCrops, validation: Dataset[Sample], config: RunConfig) -> None:
+    def __init__(self, crops: RandomCrops, validation: Validation, config: RunConfig) -> None:
         super().__init__()
         self._crops = crops
         self._validation = validation
@@ -86,18 +88,20 @@ class Run:
     show_progress: bool = False
 
 
-def train(task: Task, crops: RandomCrops, validation: Dataset[Sample], run: Run) -> Path:
+def train(task: Task, crops: RandomCrops, validation: Validation, run: Run) -> Path:
     """Train a model and return the file with its best weights.
 
     ``run.folder`` gets config.yaml, TensorBoard's logs and metrics.csv, the checkpoints best.ckpt
-    (by accuracy in validation) and last.ckpt, and the weights of the best as weights.safetensors.
-    A run that goes on from last.ckpt gives what it would have given without the break; what was
-    logged before is in metrics_1.csv and so on.
+    (by accuracy in validation, or the error of flow) and last.ckpt, and the weights of the best as
+    weights.safetensors. A run that goes on from last.ckpt gives what it would have given without
+    the break; what was logged before is in metrics_1.csv and so on.
     """
     config = task.config
     run.folder.mkdir(parents=True, exist_ok=True)
     write_config(config, run.folder / "config.yaml")
-    best = _checkpoint(run.folder, "best", monitor="val/asa", mode="max")
+    has_flow = isinstance(validation[0], FlowSample)
+    monitor, mode = ("val/epe", "min") if has_flow else ("val/asa", "max")
+    best = _checkpoint(run.folder, "best", monitor=monitor, mode=mode)
     last = _checkpoint(run.folder, "last")
     trainer = Trainer(
         accelerator=run.hardware.accelerator,

@@ -52,7 +52,7 @@ class SSNConfig(RunConfig):
 
 
 class SSNTask(Task):
-    """Trains SSN by cross-entropy and compactness (section 4.3 of the paper)."""
+    """Trains SSN by cross-entropy, or L1 of flow, and compactness (section 4.3 of the paper)."""
 
     model: SSN
     config: SSNConfig
@@ -84,11 +84,15 @@ class SSNTask(Task):
 
     def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """See `Task`."""
-        pixels, segments = batch
+        pixels, target = batch
         grid = choose_grid(pixels.shape[-2:], self._num_segments())
         image = pixels.float() / 255
         association, centers, labels = self.model(image, grid)
-        terms = {"reconstruction": losses.reconstruction_cross_entropy(association, segments, grid)}
+        terms = {
+            "reconstruction": losses.reconstruction_l1(association, target, grid)
+            if target.is_floating_point()
+            else losses.reconstruction_cross_entropy(association, target, grid)
+        }
         if self.config.compactness > 0:
             positions = self.model.positions(image, grid)
             terms["compactness"] = self.config.compactness * losses.compactness(

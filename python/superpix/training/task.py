@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import LightningModule
+from numpy.typing import NDArray
 from torch import Tensor
 
 from superpix import metrics
-from superpix.data import Sample
+from superpix.data import FlowSample, Sample
 from superpix.models.base import SuperpixelModel
 
 
@@ -123,9 +124,18 @@ class Task(LightningModule):
         self.log_dict(shown)
         return loss
 
-    def validation_step(self, sample: Sample, _index: int) -> None:
-        """Log how well superpixels fit the annotations: the mean over all of these."""
+    def validation_step(self, sample: Sample | FlowSample, _index: int) -> None:
+        """Log how well superpixels fit the annotations, the mean over all of these, or the flow."""
         labels = self.model.segment(sample.image, self.config.validation_segments)
+        options: dict[str, Any] = {"batch_size": 1, "on_epoch": True, "sync_dist": True}
+        if isinstance(sample, FlowSample):
+            error = end_point_error(labels, sample.flow, sample.valid)
+            self.log("val/epe", error, prog_bar=True, **options)
+        else:
+            self._log_accuracy(labels, sample, options)
+        self.log("val/superpixels", float(len(np.unique(labels))), **options)
+
+    def _log_accuracy(self, labels: NDArray[Any], sample: Sample, options: dict[str, Any]) -> None:
         scores = [
             (
                 metrics.achievable_segmentation_accuracy(labels, annotation),
@@ -134,16 +144,15 @@ class Task(LightningModule):
             for annotation in sample.annotations
         ]
         asa, recall = np.mean(scores, axis=0)
-        options: dict[str, Any] = {"batch_size": len(scores), "on_epoch": True, "sync_dist": True}
+        options["batch_size"] = len(scores)
         self.log("val/asa", float(asa), prog_bar=True, **options)
         self.log("val/br", float(recall), **options)
-        self.log("val/superpixels", float(len(np.unique(labels))), **options)
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
     ) -> Any:
         """Leave images to `segment`."""
-        if isinstance(batch, Sample):
+        if isinstance(batch, Sample | FlowSample):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
@@ -177,3 +186,18 @@ class Task(LightningModule):
         raise TrainingError(
             f"the loss of step {self.global_step} is not finite ({values}); its batch is in {path}"
         )
+
+
+def end_point_error(
+    labels: NDArray[Any], flow: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> float:
+    """Return how far the means of flow [H, W, 2] over superpixels are off, in pixels.
+
+    Only valid pixels count. The mean of none is 0.
+    """
+    labels, vectors = labels[valid], flow[valid].astype(np.float64)
+    if not labels.size:
+        return 0.0
+    counts = np.maximum(np.bincount(labels), 1)
+    means = np.stack([np.bincount(labels, part) / counts for part in vectors.T], axis=-1)
+    return float(np.linalg.norm(means[labels] - vectors, axis=-1).mean())
