@@ -2,8 +2,8 @@
 
 slic's superpixels are cut along the boundaries of all annotators of an image but one, the smallest
 pieces are joined to neighbours, and the one who was left out is what they are measured against. How
-much that gains over slic at the same number of superpixels tells how far annotators agree: a network
-that learns from annotations can hardly be expected to gain more.
+much that gains over slic at the same number of superpixels tells how far annotators agree: a
+network that learns from annotations can hardly be expected to gain more.
 """
 
 from __future__ import annotations
