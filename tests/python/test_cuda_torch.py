@@ -208,18 +208,18 @@ def _slic(image: Tensor, mask: Tensor | None = None, **options: Any) -> Tensor:
     return labels
 
 
-def _connect(labels: Tensor) -> Tensor:
+def _connect(labels: Tensor, image: Tensor) -> Tensor:
     output = torch.empty_like(labels)
     _core.enforce_connectivity(
         _view(labels),
-        None,
+        _view(image),
         _view(output),
         min_size=6,
         max_size=60,
         start_label=1,
         refine_iter=2,
-        position_weight=0.5,
-        smoothness=2.0,
+        position_weight=1e-3,
+        smoothness=0.1,
         where=_library.where(labels),
     )
     return output
@@ -242,7 +242,7 @@ LABEL_OPS: dict[str, Op] = {
     "slic in floats": (partial(_slic, compactness=0.1), (noise(31, 70, 90, 2).cumsum(1),)),
     "slic of a volume": (partial(_slic, compactness=0.1), (noise(32, 9, 30, 40, 1).cumsum(1),)),
     "slic with a mask": (_slic, (PHOTO, HOST_MASK)),
-    "enforce_connectivity": (_connect, (label_map(33, 70, 90).int(),)),
+    "enforce_connectivity": (_connect, (label_map(33, 70, 90).int(), noise(34, 70, 90, 3))),
     "rgb_to_lab": (_lab, (PHOTO,)),
 }
 label_cases = pytest.mark.parametrize("op", LABEL_OPS.values(), ids=LABEL_OPS.keys())
