@@ -448,6 +448,7 @@ def test_broken_data_are_named(bsds: Path, tmp_path: Path) -> None:
         (["slic"], "no model is called 'slic'; choose from ssn, scn, pcnet"),
         (["ssn", "--set", "colour=3"], "no such setting: colour"),
         (["ssn", "--weights", "nowhere"], "SSN has no weights 'nowhere'"),
+        (["ssn", "--weights", "bsds500", "--resume"], "a run that goes on has its own weights"),
         (["ssn", "--resume"], "there is no checkpoint to resume from"),
         (["ssn", "--splits", "training"], "BSDS500 has no split 'training'"),
         (["ssn", "--data", "coco=x"], "must be KIND=DIR, KIND being one of bsds, cityscapes"),

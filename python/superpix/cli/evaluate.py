@@ -67,9 +67,9 @@ def evaluate(
     Prints the mean scores over all (image, annotator) pairs and writes scores.csv (a line for each
     method and count), images.csv (a line for each image too), scores.png (accuracy, boundary
     recall and compactness over the actual count, boundary precision over recall) and, with --match,
-    matched.csv. ASA is achievable
-    segmentation accuracy, BR and BP are boundary recall and precision, UE undersegmentation error,
-    EV explained variation, CO compactness; ms is the time of the method alone.
+    matched.csv. ASA is achievable segmentation accuracy, BR and BP are boundary recall and
+    precision, UE undersegmentation error, EV explained variation, CO compactness; ms is the time of
+    the method alone.
     """
     wanted_counts = parse_counts(counts)
     names = parse_methods(methods)

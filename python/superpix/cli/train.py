@@ -95,6 +95,10 @@ def train(
         raise typer.BadParameter(
             f"{model} learns from segments, and sintel has optical flow", param_hint="--data"
         )
+    if resume and weights is not None:
+        raise typer.BadParameter(
+            "a run that goes on has its own weights: not with --resume", param_hint="--weights"
+        )
     folder = output if output is not None else Path("runs") / model
     last = folder / "last.ckpt"
     if resume and not last.is_file():
