@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 st = pytest.importorskip("superpix.torch")
 cells = pytest.importorskip("superpix.models.cells")
+tiles = pytest.importorskip("superpix.models.tiles")
 
 from superpix.models import SCN, PCNet  # noqa: E402
 from superpix.models.encoder_decoder import ConvLayer  # noqa: E402
@@ -141,34 +142,45 @@ def whole_labels(model: Any, image: Any) -> Any:
     return st.hard_labels(output.association, output.grid)
 
 
-def test_strips_are_the_whole(model: Any, monkeypatch: Any) -> None:
-    image = picture(256, 128)
+def test_tiles_are_the_whole(model: Any, monkeypatch: Any) -> None:
+    image = picture(256, 192)
     with torch.inference_mode():
         expected = whole_labels(model, image)
-        assert len(expected.unique()) > 60
-        for strip in (1, 2, 3, 5, 100):
-            monkeypatch.setattr(cells, "STRIP_PIXELS", 16 * 128 * strip)
-            found = model.labels(image[:, :, :: model.step, :: model.step], (16, 8))
+        assert len(expected.unique()) > 90
+        for tile in (1, 2, 3, 5, 7, 11, 100):
+            monkeypatch.setattr(tiles, "TILE", tile)
+            found = model.labels(image[:, :, :: model.step, :: model.step], (16, 12))
             assert found.dtype == torch.int32
             assert torch.equal(found.long(), expected)
 
 
-def test_strips_of_batches(model: Any, monkeypatch: Any) -> None:
+def test_tiles_of_batches(model: Any, monkeypatch: Any) -> None:
     image = torch.cat([picture(128, 64), picture(128, 64).flip(2)])
-    monkeypatch.setattr(cells, "STRIP_PIXELS", 1)
+    monkeypatch.setattr(tiles, "TILE", 1)
     with torch.inference_mode():
         found = model.labels(image[:, :, :: model.step, :: model.step], (8, 4))
         assert torch.equal(found.long(), whole_labels(model, image))
 
 
-def test_no_layer_sees_more_than_a_strip_of_a_large_image(model: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(cells, "STRIP_PIXELS", 16 * 1024)
-    rows = []
-    hook = model.output.register_forward_hook(lambda _m, _i, y: rows.append(y.shape[2]))
+def test_no_layer_sees_more_than_a_tile_of_a_large_image(model: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(tiles, "TILE", 4)
+    sizes = []
+    hook = model.output.register_forward_hook(lambda _m, _i, y: sizes.append(tuple(y.shape[2:])))
     with hook:
         model.predict(picture(256, 1024), 1024)
-    assert max(rows) == 16 + 2
-    assert len(rows) == 16
+    assert len(sizes) == 4 * 16
+    # A tile with the row around it that the last layer's inputs have, and columns of the first's.
+    assert {height for height, _ in sizes} == {64 + 1, 64 + 2}
+    assert max(width for _, width in sizes) <= 64 + 2 * 16
+
+
+def test_tiles_are_about_equal(model: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(tiles, "TILE", 7)
+    heights = set()
+    hook = model.output.register_forward_hook(lambda _m, _i, y: heights.add(y.shape[2]))
+    with hook:
+        model.predict(picture(128, 128), 64)
+    assert heights == {64 + 1}
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,12 @@
-"""Superpixels that start as cells of 16x16 pixels: images of such sizes, and labels from scores."""
+"""Superpixels that start as cells of 16x16 pixels: sizes of images, and the softmax over cells."""
 
 from __future__ import annotations
-
-import math
-from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from superpix.torch import hard_labels
-
 # Height and width of a cell, in pixels.
 CELL = 16
-
-# Of a strip: so many that little work is done twice, and so few that its arrays of 16 channels are
-# small enough (some 20 MB) for the system's allocator to keep their memory from strip to strip.
-STRIP_PIXELS = 200_000
-
-# What makes rows of pixels, and how many pixels beyond them its inputs must reach.
-Layer = tuple[Callable[..., Tensor], int]
 
 
 def grid_of(image: Tensor, multiple: int) -> tuple[int, int]:
@@ -91,76 +79,3 @@ def _beyond(count: int, device: torch.device) -> Tensor:
     own = torch.arange(count * CELL, device=device) // CELL
     near = own + torch.arange(-1, 2, device=device)[:, None]
     return (near < 0) | (near >= count)
-
-
-def labels_in_strips(
-    layers: Sequence[Layer],
-    inputs: Sequence[Tensor],
-    grid: tuple[int, int],
-    strip: int | None = None,
-) -> Tensor:
-    """Return the labels of pixels while only some rows of their scores exist.
-
-    The last layers are by far the largest arrays of a network of large images. They are evaluated
-    for some rows of cells at a time, from inputs that reach as far beyond these as they matter. The
-    greatest score is that of the greatest association, so there is no softmax.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-        What makes scores [B, 9, H, W] of the inputs, one after the other; how far its inputs must
-        reach is told of each for the strip of the last.
-    inputs : sequence of Tensor
-        Of the first layer: [B, C, H / f, W / f], each with its own C and f, which divides `CELL`
-        and that many pixels. All other layers take the one before, at H and W.
-    grid : (int, int)
-        Rows and columns of cells.
-    strip : int, optional
-        Rows of cells at a time; by default as many as have `STRIP_PIXELS`.
-
-    Returns
-    -------
-    Tensor of int32, [B, H, W]
-    """
-    batch = inputs[0].shape[0]
-    rows, columns = grid
-    height, width = rows * CELL, columns * CELL
-    if strip is None:
-        strip = math.ceil(STRIP_PIXELS / (batch * CELL * width))
-    labels = inputs[0].new_empty((batch, height, width), dtype=torch.int32)
-    for first in range(0, rows, strip):
-        last = min(first + strip, rows)
-        top, bottom = first * CELL, last * CELL
-        scores = _in_strip(layers, inputs, (top, bottom), height)
-        # Cells above and below exist, too, but what their own pixels hold does not matter.
-        above, below = int(first > 0), int(last < rows)
-        own = slice(above * CELL, above * CELL + bottom - top)
-        cells = (above + last - first + below, columns)
-        padded = scores.new_empty(batch, 9, cells[0] * CELL, width)
-        padded[:, :, own] = scores
-        found = hard_labels(padded, cells)[:, own]
-        labels[:, top:bottom] = found.add_((first - above) * columns)
-    return labels
-
-
-def _in_strip(
-    layers: Sequence[Layer],
-    inputs: Sequence[Tensor],
-    strip: tuple[int, int],
-    height: int,
-) -> Tensor:
-    """Return what layers make of their inputs in the rows of a strip."""
-
-    def reach(halo: int) -> tuple[int, int]:
-        # Beyond the image there is the padding of the layers themselves.
-        return max(0, strip[0] - halo), min(height, strip[1] + halo)
-
-    start, end = reach(layers[0][1])
-    factors = [height // x.shape[2] for x in inputs]
-    parts = [x[:, :, start // f : end // f] for x, f in zip(inputs, factors, strict=True)]
-    for i, (layer, _) in enumerate(layers):
-        x = layer(*parts)
-        needed = reach(layers[i + 1][1]) if i + 1 < len(layers) else strip
-        parts = [x[:, :, needed[0] - start : needed[1] - start]]
-        start = needed[0]
-    return parts[0]

@@ -64,7 +64,7 @@ class EncoderDecoder(nn.Module):
     """Features of 16 channels at the size of the image, which sees a sixteenth of it below.
 
     The sides of images are multiples of 16. `forward` is `below` and then `at_full_size`, which can
-    be told apart so that the latter may be evaluated strip by strip.
+    be told apart so that the latter may be evaluated tile by tile.
 
     References
     ----------

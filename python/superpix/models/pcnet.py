@@ -12,8 +12,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from superpix.models.cell_model import MEAN, CellModel
-from superpix.models.cells import Layer, grid_of, labels_in_strips, softmax_over_cells
+from superpix.models.cells import grid_of, softmax_over_cells
 from superpix.models.encoder_decoder import WIDTHS, ConvLayer, EncoderDecoder, initialize
+from superpix.models.tiles import Layer, labels_in_tiles
 
 # How many times larger the output is than what the encoder sees.
 FACTOR = 4
@@ -91,7 +92,8 @@ class PCNet(CellModel):
             They are not.
         """
         grid = grid_of(image, self.multiple)
-        sub_pixel = self.enlarging(self._small(image[:, :, :: self.step, :: self.step]))
+        seen = image[:, :, :: self.step, :: self.step]
+        sub_pixel = self._enlarged(*self.encoder_decoder.below(self.centered(seen)))
         features = self.last(sub_pixel)
         association = softmax_over_cells(self.output(features), grid)
         restored = None
@@ -101,10 +103,10 @@ class PCNet(CellModel):
 
     def labels(self, seen: Tensor, grid: tuple[int, int]) -> Tensor:
         """See `CellModel`."""
-        # A convolution sees one pixel farther, and at a quarter of the size four.
-        layers: list[Layer] = [(self.enlarging, 2 * FACTOR), (self.last, 2), (self.output, 1)]
-        return labels_in_strips(layers, [self._small(seen)], grid)
+        # A convolution sees one pixel farther, at a quarter of the size four, at an eighth eight.
+        layers: list[Layer] = [(self._enlarged, 16), (self.last, 2), (self.output, 1)]
+        return labels_in_tiles(layers, self.encoder_decoder.below(self.centered(seen)), grid)
 
-    def _small(self, seen: Tensor) -> Tensor:
-        features: Tensor = self.encoder_decoder(self.centered(seen))
-        return features
+    def _enlarged(self, *below: Tensor) -> Tensor:
+        sub_pixel: Tensor = self.enlarging(self.encoder_decoder.at_full_size(*below))
+        return sub_pixel

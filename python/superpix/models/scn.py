@@ -11,8 +11,9 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from superpix.models.cell_model import MEAN, CellModel
-from superpix.models.cells import Layer, grid_of, labels_in_strips, softmax_over_cells
+from superpix.models.cells import grid_of, softmax_over_cells
 from superpix.models.encoder_decoder import WIDTHS, EncoderDecoder, initialize
+from superpix.models.tiles import Layer, labels_in_tiles
 
 
 class SCNOutput(NamedTuple):
@@ -76,4 +77,4 @@ class SCN(CellModel):
         """See `CellModel`."""
         # A convolution sees one pixel farther, and at half the size two.
         layers: list[Layer] = [(self.features.at_full_size, 4), (self.output, 1)]
-        return labels_in_strips(layers, self.features.below(self.centered(seen)), grid)
+        return labels_in_tiles(layers, self.features.below(self.centered(seen)), grid)
