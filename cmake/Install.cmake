@@ -8,15 +8,39 @@ install(DIRECTORY cpp/include/superpix DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${PROJECT_BINARY_DIR}/include/superpix/version.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/superpix)
 install(EXPORT superpixTargets NAMESPACE superpix:: DESTINATION ${SUPERPIX_CMAKE_DIR})
-if(SUPERPIX_HAVE_CUDA)
+if(SUPERPIX_HAVE_CUDA AND NOT BUILD_SHARED_LIBS)
   # Redistributable by the CUDA Toolkit EULA, attachment A.
   get_target_property(cudart CUDA::cudart_static IMPORTED_LOCATION)
   get_filename_component(SUPERPIX_CUDART "${cudart}" NAME)
   install(FILES "${cudart}" DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
+# The C++ runtime, which C programs that link the static library must name.
+set(SUPERPIX_CXX_RUNTIME "")
+foreach(library stdc++ c++ m)
+  if(library IN_LIST CMAKE_CXX_IMPLICIT_LINK_LIBRARIES)
+    list(APPEND SUPERPIX_CXX_RUNTIME ${library})
+  endif()
+endforeach()
 configure_package_config_file(cmake/superpixConfig.cmake.in superpixConfig.cmake
                               INSTALL_DESTINATION ${SUPERPIX_CMAKE_DIR}
                               PATH_VARS CMAKE_INSTALL_LIBDIR)
 write_basic_package_version_file(superpixConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/superpixConfig.cmake
               ${PROJECT_BINARY_DIR}/superpixConfigVersion.cmake DESTINATION ${SUPERPIX_CMAKE_DIR})
+
+# pkg-config, for who does not use CMake. Paths are relative, so that a wheel may lie anywhere.
+set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+string(REGEX REPLACE "[^/]+" ".." SUPERPIX_PC_PREFIX ${pc_dir})
+set(SUPERPIX_PC_LIBS "")
+if(NOT BUILD_SHARED_LIBS)
+  # What a shared library knows of itself.
+  if(SUPERPIX_HAVE_CUDA)
+    string(APPEND SUPERPIX_PC_LIBS " -lcudart_static -ldl -lrt")
+  endif()
+  foreach(library IN LISTS SUPERPIX_CXX_RUNTIME)
+    string(APPEND SUPERPIX_PC_LIBS " -l${library}")
+  endforeach()
+  string(APPEND SUPERPIX_PC_LIBS " -pthread")
+endif()
+configure_file(cmake/superpix.pc.in superpix.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/superpix.pc DESTINATION ${pc_dir})

@@ -2,15 +2,17 @@
 //
 // Memory of a device, for callers that have none of their own, and copies of it: the ops take what
 // they are given. All on the default stream; all throw CudaError, or DeviceUnavailable if the build
-// or the machine has no such device.
+// or the machine has no such device. Exported, but for superpix's own Python module alone.
 #pragma once
+
+#include <superpix/export.h>
 
 #include <cstddef>
 
 namespace superpix::cuda {
 
 /// Memory of a device, aligned to 256 bytes.
-class DeviceMemory {
+class SUPERPIX_API DeviceMemory {
  public:
   DeviceMemory(std::size_t bytes, int device_index);
   DeviceMemory(const DeviceMemory&) = delete;
@@ -31,7 +33,7 @@ class DeviceMemory {
 };
 
 /// Copies memory of a device to the host, and waits until it is there.
-void copy_to_host(void* host, const void* memory, std::size_t bytes, int device_index);
+SUPERPIX_API void copy_to_host(void* host, const void* memory, std::size_t bytes, int device_index);
 
 /// Rows of bytes in the memory of a device.
 struct ByteRows {
@@ -41,10 +43,10 @@ struct ByteRows {
 
 /// Copies `count` rows of `width` bytes within a device, whose pitches are below 2^31; does not
 /// wait.
-void copy_rows(const ByteRows& to, const ByteRows& from, std::size_t width, std::size_t count,
-               int device_index);
+SUPERPIX_API void copy_rows(const ByteRows& to, const ByteRows& from, std::size_t width,
+                            std::size_t count, int device_index);
 
 /// Waits for what was enqueued on the default stream of a device.
-void synchronize(int device_index);
+SUPERPIX_API void synchronize(int device_index);
 
 }  // namespace superpix::cuda

@@ -9,6 +9,7 @@
 
 namespace superpix {
 
+/// How labels become connected components.
 struct ConnectivityParams {
   /// Components with fewer pixels than this join a neighbour.
   std::int64_t min_size = 0;
@@ -18,9 +19,10 @@ struct ConnectivityParams {
   std::int32_t start_label = 1;
   /// Rounds of border refinement after the merging, of [H,W] with an image.
   int refine_iter = 0;
-  /// Of the refinement, in squared units of the image: of a squared pixel, and of a neighbour;
+  /// Of the refinement: what a squared pixel of distance counts, in squared units of the image;
   /// from 0 to 1e30.
   double position_weight = 0.0;
+  /// Of the refinement: what a neighbour with the same label counts, in the same units and bounds.
   double smoothness = 2.0;
 };
 
@@ -43,12 +45,13 @@ struct ConnectivityParams {
 ///    stays connected and keeps min_size pixels; in the order that docs/accuracy.md tells. Labels
 ///    keep their numbers.
 ///
-/// @param[in]  labels  [H,W] or [D,H,W], any integer dtype, any strides; negative is ignored.
-/// @param[in]  image   nullptr, or [H,W,C] / [D,H,W,C], float32, C-contiguous, finite: the colours,
-///                     in units in which kappa = 1 is a just noticeable squared difference
-///                     (CIELAB).
-/// @param[out] output  int32, the shape of labels, C-contiguous; may be the memory of labels that
-///                     are int32 and C-contiguous.
+/// @param[in]  labels   [H,W] or [D,H,W], any integer dtype, any strides; negative is ignored.
+/// @param[in]  image    nullptr, or [H,W,C] / [D,H,W,C], float32, C-contiguous, finite: colours, in
+///                      units in which kappa = 1 is a just noticeable squared difference (CIELAB).
+/// @param[out] output   int32, the shape of labels, C-contiguous; may be the memory of labels that
+///                      are int32 and C-contiguous.
+/// @param[in]  params   sizes, first label, refinement.
+/// @param[in]  context  where and how to run.
 /// @return the number of labels in output; -1 on CUDA, where it would have to be waited for.
 ///
 /// The result does not depend on the number of threads. Time O(N log N) at worst, O(N) in practice;
@@ -59,8 +62,9 @@ struct ConnectivityParams {
 /// above max_size are cut by one block each. Workspace about 40 bytes for each pixel, 8 for each of
 /// its channels and, with max_size, another 12; with refine_iter 43 more, and 4 for each channel.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
-std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
-                                  const ArrayView& output, const ConnectivityParams& params,
-                                  const Context& context = {});
+SUPERPIX_API std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
+                                               const ArrayView& output,
+                                               const ConnectivityParams& params,
+                                               const Context& context = {});
 
 }  // namespace superpix

@@ -9,9 +9,11 @@
 
 namespace superpix {
 
+/// The grid of superpixels.
 struct HardLabelsParams {
-  /// Superpixels along y and x, as in SoftSlicParams.
+  /// Superpixels along y, as in SoftSlicParams.
   std::int64_t rows = 1;
+  /// Superpixels along x.
   std::int64_t columns = 1;
 };
 
@@ -22,10 +24,12 @@ struct HardLabelsParams {
 /// @param[in]  association  [B,9,H,W] float16, bfloat16, float32 or float64, C-contiguous.
 /// @param[out] labels       [B,H,W] int32 or int64, C-contiguous, in [0, rows * columns): row-major
 ///                          indices of superpixels.
+/// @param[in]  params       the grid.
+/// @param[in]  context      where and how to run.
 ///
 /// The result depends neither on the number of threads nor on the instruction set.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
-void hard_labels(const ArrayView& association, const ArrayView& labels,
-                 const HardLabelsParams& params, const Context& context = {});
+SUPERPIX_API void hard_labels(const ArrayView& association, const ArrayView& labels,
+                              const HardLabelsParams& params, const Context& context = {});
 
 }  // namespace superpix

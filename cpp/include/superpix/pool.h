@@ -9,7 +9,13 @@
 
 namespace superpix {
 
-enum class Reduce : std::uint8_t { kSum, kMean, kMax, kMin };
+/// What pooling makes of the pixels of a segment.
+enum class Reduce : std::uint8_t {
+  kSum,   ///< Their sum.
+  kMean,  ///< Their mean.
+  kMax,   ///< Their maximum.
+  kMin    ///< Their minimum.
+};
 
 /// pooled[b,c,k] = sum, mean, maximum or minimum of features[b,c] over segment k of image b, which
 /// is where labels[b] is k.
@@ -25,6 +31,8 @@ enum class Reduce : std::uint8_t { kSum, kMean, kMax, kMin };
 ///                       or -1: the pixel belongs to no segment.
 /// @param[out] pooled    [B,C,K], dtype of features, K >= 1. 0 where a segment has no pixels.
 /// @param[out] saved     nullptr, or pool_saved_layout(): what pool_backward() needs.
+/// @param[in]  reduce    sum, mean, maximum or minimum.
+/// @param[in]  context   where and how to run.
 ///
 /// Sums are made in double precision from float32 sums of at most 64 neighbouring pixels (float64:
 /// of float64 sums), so that the error does not grow with the size of a segment. NaN in a segment
@@ -42,15 +50,15 @@ enum class Reduce : std::uint8_t { kSum, kMean, kMax, kMin };
 /// every pixel of the labels (or 12 and, if that is more, 4 for every segment), and for every
 /// channel of 16 of these pixels a value, of maxima and minima also its index. Throws
 /// InvalidArgument, InvalidType, DeviceUnavailable.
-void pool(const ArrayView& features, const ArrayView& labels, const ArrayView& pooled,
-          const ArrayView* saved, Reduce reduce, const Context& context = {});
+SUPERPIX_API void pool(const ArrayView& features, const ArrayView& labels, const ArrayView& pooled,
+                       const ArrayView* saved, Reduce reduce, const Context& context = {});
 
-/// dtype and shape of `saved`, without memory. It is int32, which holds both exactly:
+/// dtype and shape of `saved` of pool(), without memory. It is int32, which holds both exactly:
 /// mean: [B,K], the number of pixels; maximum, minimum: [B,C,K], y * W + x of the first cell that
 /// has the extreme value (of the first NaN, if there is one), -1 for a segment without pixels;
 /// sum: [0].
-ArrayView pool_saved_layout(std::int64_t batch, std::int64_t channels, std::int64_t num_segments,
-                            Reduce reduce);
+SUPERPIX_API ArrayView pool_saved_layout(std::int64_t batch, std::int64_t channels,
+                                         std::int64_t num_segments, Reduce reduce);
 
 /// The gradient of pool(). That of a maximum or minimum goes to the first cell that has it.
 ///
@@ -58,23 +66,34 @@ ArrayView pool_saved_layout(std::int64_t batch, std::int64_t channels, std::int6
 /// @param[in]  labels         as in pool().
 /// @param[in]  saved          as pool() wrote it; nullptr is fine for sums.
 /// @param[out] grad_features  [B,C,H,W], dtype of grad_pooled.
+/// @param[in]  reduce         as in pool().
+/// @param[in]  context        where and how to run.
+///
 /// On CUDA, `saved` is not checked either; an index of a cell that its segment does not have is
 /// ignored.
 /// Throws as pool().
-void pool_backward(const ArrayView& grad_pooled, const ArrayView& labels, const ArrayView* saved,
-                   const ArrayView& grad_features, Reduce reduce, const Context& context = {});
+SUPERPIX_API void pool_backward(const ArrayView& grad_pooled, const ArrayView& labels,
+                                const ArrayView* saved, const ArrayView& grad_features,
+                                Reduce reduce, const Context& context = {});
 
 /// out[b,c,y,x] = pooled[b,c,labels[b,y,x]], and 0 where the label is -1.
 ///
-/// @param[in]  pooled  [B,C,K] float16, bfloat16, float32 or float64, C-contiguous, K >= 1.
-/// @param[in]  labels  [B,H,W] int32 or int64, C-contiguous, from -1 to K - 1.
-/// @param[out] out     [B,C,H,W], dtype of pooled.
+/// @param[in]  pooled   [B,C,K] float16, bfloat16, float32 or float64, C-contiguous, K >= 1.
+/// @param[in]  labels   [B,H,W] int32 or int64, C-contiguous, from -1 to K - 1.
+/// @param[out] out      [B,C,H,W], dtype of pooled.
+/// @param[in]  context  where and how to run.
 /// Throws as pool().
-void unpool(const ArrayView& pooled, const ArrayView& labels, const ArrayView& out,
-            const Context& context = {});
+SUPERPIX_API void unpool(const ArrayView& pooled, const ArrayView& labels, const ArrayView& out,
+                         const Context& context = {});
 
-/// The gradient of unpool(): the sums of grad_out [B,C,H,W] over the segments.
-void unpool_backward(const ArrayView& grad_out, const ArrayView& labels,
-                     const ArrayView& grad_pooled, const Context& context = {});
+/// The gradient of unpool(): sums over the segments.
+///
+/// @param[in]  grad_out     [B,C,H,W] float16, bfloat16, float32 or float64, C-contiguous.
+/// @param[in]  labels       as in unpool().
+/// @param[out] grad_pooled  [B,C,K], dtype of grad_out.
+/// @param[in]  context      where and how to run.
+/// Throws as pool().
+SUPERPIX_API void unpool_backward(const ArrayView& grad_out, const ArrayView& labels,
+                                  const ArrayView& grad_pooled, const Context& context = {});
 
 }  // namespace superpix

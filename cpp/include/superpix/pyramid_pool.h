@@ -10,12 +10,18 @@
 
 namespace superpix {
 
-enum class PyramidReduce : std::uint8_t { kMean, kMax };
+/// What pooling makes of the pixels of a window.
+enum class PyramidReduce : std::uint8_t {
+  kMean,  ///< Their mean.
+  kMax    ///< Their maximum.
+};
 
+/// The levels of the pyramid.
 struct PyramidPoolParams {
   /// Level l has bins[l] x bins[l] windows. Each from 1 to 32768; any order, repeats allowed; may
   /// be more than there are pixels. T = sum of b * b must be below 2^31.
   std::vector<std::int64_t> bins = {1, 2, 3, 6};
+  /// Mean or maximum.
   PyramidReduce reduce = PyramidReduce::kMean;
 };
 
@@ -31,17 +37,20 @@ struct PyramidPoolParams {
 ///                       of a level in row-major order.
 /// @param[out] indices   nullptr, or for the maximum [B,C,T] int32 or int64, C-contiguous: where
 ///                       it is, as y * W + x. Of equal pixels the first in row-major order.
+/// @param[in]  params    levels, and what is made of a window.
+/// @param[in]  context   where and how to run.
 ///
 /// NaN makes the mean NaN, and is greater than all else: the last NaN of a window is its maximum.
 /// Means of float64 are summed in float64, all others at least in float32, with errors that do not
 /// grow with the size of the plane. The bits of a result depend neither on the number of threads
 /// nor on the position in the batch.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
-void pyramid_pool(const ArrayView& features, const ArrayView& pooled, const ArrayView* indices,
-                  const PyramidPoolParams& params, const Context& context = {});
+SUPERPIX_API void pyramid_pool(const ArrayView& features, const ArrayView& pooled,
+                               const ArrayView* indices, const PyramidPoolParams& params,
+                               const Context& context = {});
 
 /// T, the number of windows of all levels. Throws InvalidArgument where bins are out of range.
-std::int64_t pyramid_pool_size(const std::vector<std::int64_t>& bins);
+SUPERPIX_API std::int64_t pyramid_pool_size(const std::vector<std::int64_t>& bins);
 
 /// The gradient of pyramid_pool(): a pixel gets from every window that it is in (mean) or that has
 /// it as its maximum, summed at least in float32. Every pixel is written once.
@@ -49,10 +58,13 @@ std::int64_t pyramid_pool_size(const std::vector<std::int64_t>& bins);
 /// @param[in]  grad_pooled    [B,C,T], C-contiguous.
 /// @param[in]  indices        For the maximum: as pyramid_pool() wrote them; else nullptr.
 /// @param[out] grad_features  [B,C,H,W], dtype of grad_pooled, C-contiguous.
+/// @param[in]  params         as in pyramid_pool().
+/// @param[in]  context        where and how to run.
 /// Throws as pyramid_pool(), and InvalidArgument if an index is not that of a pixel. On CUDA, where
 /// that would need waiting, indices that are not of a pixel of their window give nothing.
-void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indices,
-                           const ArrayView& grad_features, const PyramidPoolParams& params,
-                           const Context& context = {});
+SUPERPIX_API void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indices,
+                                        const ArrayView& grad_features,
+                                        const PyramidPoolParams& params,
+                                        const Context& context = {});
 
 }  // namespace superpix

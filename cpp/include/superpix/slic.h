@@ -15,11 +15,12 @@ namespace superpix {
 /// The grid on which seeds are spread over a mask: all else that is computed depends on it. On the
 /// CPU slic finds it; on CUDA it would have to wait for the mask's values.
 struct SeedGrid {
-  std::array<std::int64_t, 3> cells{1, 1, 1};  // along z, y, x
-  std::int64_t num_seeds = 1;                  // cells in which a superpixel starts
-  std::int64_t num_pixels = 1;                 // true values of the mask
+  std::array<std::int64_t, 3> cells{1, 1, 1};  ///< Along z, y, x.
+  std::int64_t num_seeds = 1;                  ///< Cells in which a superpixel starts.
+  std::int64_t num_pixels = 1;                 ///< True values of the mask.
 };
 
+/// How slic() divides an image.
 struct SlicParams {
   /// How many superpixels are wanted, >= 1. The grid of seeds comes as near as its cells can be
   /// kept nearly square; from the number of pixels on, every pixel is a label of its own.
@@ -45,9 +46,9 @@ struct SlicParams {
   bool perturb_seeds = false;
   /// Make each label one connected component (superpix/connectivity.h).
   bool enforce_connectivity = true;
-  /// Smallest and largest component, in units of the mean superpixel size. What is merged for being
-  /// too small may exceed the largest.
+  /// Smallest component, in units of the mean superpixel size.
   double min_size_factor = 0.5;
+  /// Largest component, in the same units. What is merged for being too small may exceed it.
   double max_size_factor = 3.0;
   /// Passes over the borders between connected superpixels, >= 0; 2-D without slic_zero only. With
   /// one or more, a majority filter comes before connectivity where cells have 2 pixels a side.
@@ -69,11 +70,13 @@ struct SlicParams {
 /// follows, and in 2-D the smoothing before it and the border refinement after it of
 /// docs/accuracy.md.
 ///
-/// @param[in]  image   [H,W,C] or [D,H,W,C], any dtype, any strides, C >= 1, finite inside the
-/// mask.
-/// @param[in]  mask    nullptr, or bool [H,W] / [D,H,W], any strides, at least one true: where to
-///                     segment. The seeds are spread over the mask.
-/// @param[out] labels  int32 [H,W] / [D,H,W], C-contiguous.
+/// @param[in]  image    [H,W,C] or [D,H,W,C], any dtype, any strides, C >= 1, finite inside
+///                      the mask.
+/// @param[in]  mask     nullptr, or bool [H,W] / [D,H,W], any strides, at least one true: where to
+///                      segment. The seeds are spread over the mask.
+/// @param[out] labels   int32 [H,W] / [D,H,W], C-contiguous.
+/// @param[in]  params   how to divide.
+/// @param[in]  context  where and how to run.
 /// @return the number of labels with enforce_connectivity, or -1 on CUDA, where it is not waited
 ///         for; without it the number of clusters, and labels may have gaps.
 ///
@@ -84,15 +87,20 @@ struct SlicParams {
 /// clusters may go to either. Values that are not finite, or a mask that params.seed_grid is not
 /// of, cannot be refused there: they give labels that mean nothing. Throws InvalidArgument,
 /// InvalidType, DeviceUnavailable, CudaError.
-std::int64_t slic(const ArrayView& image, const ArrayView* mask, const ArrayView& labels,
-                  const SlicParams& params, const Context& context = {});
+SUPERPIX_API std::int64_t slic(const ArrayView& image, const ArrayView* mask,
+                               const ArrayView& labels, const SlicParams& params,
+                               const Context& context = {});
 
 /// Spreads params.num_segments seeds over a mask, as slic does on the CPU, weighted by
 /// params.spacing.
 ///
-/// @param[in] mask  bool [H,W] / [D,H,W] in the memory of the CPU, any strides, at least one true.
+/// @param[in] mask    bool [H,W] / [D,H,W] in the memory of the CPU, any strides; one true at
+///                    least.
+/// @param[in] params  of slic(): num_segments and spacing matter.
+/// @return what slic() wants as params.seed_grid.
+///
 /// Throws InvalidArgument, InvalidType.
-SeedGrid choose_seed_grid(const ArrayView& mask, const SlicParams& params);
+SUPERPIX_API SeedGrid choose_seed_grid(const ArrayView& mask, const SlicParams& params);
 
 /// Weight of the squared differences of a* and b* against that of L* (docs/accuracy.md).
 inline constexpr double kChromaWeight = 3.0;

@@ -10,11 +10,13 @@
 
 namespace superpix {
 
+/// The grid of superpixels, and how often it is improved.
 struct SoftSlicParams {
   /// Superpixels along y and x, >= 1 and at most as many as pixels: K = rows * columns of them. Row
   /// floor(y * rows / H) and column floor(x * columns / W) is the cell of a pixel. Its candidates
   /// are the superpixels of the 3 x 3 cells around its own, fixed for all iterations.
   std::int64_t rows = 1;
+  /// See rows.
   std::int64_t columns = 1;
   /// Iterations v, >= 1.
   int num_iter = 10;
@@ -43,20 +45,23 @@ inline constexpr double kLeastSoftWeight = 1e-3;
 /// @param[out] history          nullptr, or soft_slic_history_size() elements, float32 (float64 for
 ///                              float64 features): the centres of all iterations, which
 ///                              soft_slic_backward() needs.
+/// @param[in]  params           grid, iterations, temperature.
+/// @param[in]  context          where and how to run.
 ///
 /// The bits of a result depend neither on the number of threads nor on the position in the batch.
 /// Features that are not finite make the results near them NaN. Memory beyond the arguments, in
 /// elements of float32 (float64 for float64 features): 3 B K (C + 1), for C up to 64 also at most
 /// 70,000 a thread, B K (C + 1) if initial_centers are given, and the history if it is not.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
-void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
-               const ArrayView* association, const ArrayView& centers, const ArrayView* history,
-               const SoftSlicParams& params, const Context& context = {});
+SUPERPIX_API void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
+                            const ArrayView* association, const ArrayView& centers,
+                            const ArrayView* history, const SoftSlicParams& params,
+                            const Context& context = {});
 
 /// Elements of `history` for `batch` images of `channels` channels: [v + 1][B][K][C + 1], with Z
 /// after each centre.
-std::int64_t soft_slic_history_size(std::int64_t batch, std::int64_t channels,
-                                    const SoftSlicParams& params);
+SUPERPIX_API std::int64_t soft_slic_history_size(std::int64_t batch, std::int64_t channels,
+                                                 const SoftSlicParams& params);
 
 /// The gradient of soft_slic(). Associations are computed anew from the history, so that no array
 /// of the size of the association is needed for each iteration.
@@ -69,11 +74,15 @@ std::int64_t soft_slic_history_size(std::int64_t batch, std::int64_t channels,
 ///                               means that S starts as, unless grad_initial is given.
 /// @param[out] grad_initial      nullptr if initial_centers was, else [B,C,K], dtype of features:
 ///                               the gradient of initial_centers. 0 if grad_iter ends before them.
+/// @param[in]  params            as in soft_slic().
+/// @param[in]  context           where and how to run.
+///
 /// Memory beyond the arguments as in soft_slic(), and (v + 1) B K C elements.
 /// Throws as soft_slic().
-void soft_slic_backward(const ArrayView& features, const ArrayView& history,
-                        const ArrayView* grad_association, const ArrayView* grad_centers,
-                        const ArrayView& grad_features, const ArrayView* grad_initial,
-                        const SoftSlicParams& params, const Context& context = {});
+SUPERPIX_API void soft_slic_backward(const ArrayView& features, const ArrayView& history,
+                                     const ArrayView* grad_association,
+                                     const ArrayView* grad_centers, const ArrayView& grad_features,
+                                     const ArrayView* grad_initial, const SoftSlicParams& params,
+                                     const Context& context = {});
 
 }  // namespace superpix

@@ -8,6 +8,7 @@
 #include <superpix/connectivity.h>
 #include <superpix/device.h>
 #include <superpix/error.h>
+#include <superpix/export.h>
 #include <superpix/hard_labels.h>
 #include <superpix/pool.h>
 #include <superpix/pyramid_pool.h>

@@ -3,14 +3,16 @@
 /// How many threads the CPU kernels use.
 #pragma once
 
+#include <superpix/export.h>
+
 namespace superpix {
 
 /// Sets the number of threads for all later calls of this process. n >= 1; 0 goes back to the
 /// default. Throws InvalidArgument for a negative n. Safe to call from any thread.
-void set_num_threads(int n);
+SUPERPIX_API void set_num_threads(int n);
 
 /// The number of threads in use: what was set, else SUPERPIX_NUM_THREADS, else the processors that
 /// this process may run on.
-int get_num_threads() noexcept;
+SUPERPIX_API int get_num_threads() noexcept;
 
 }  // namespace superpix

@@ -3,6 +3,8 @@
 /// What every op takes: a view of an array that somebody else owns, and where and how to run.
 #pragma once
 
+#include <superpix/export.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,8 +13,9 @@
 
 namespace superpix {
 
+/// Types of elements. The 16-bit floats are IEEE 754 binary16 and the upper half of binary32.
 enum class DType : std::uint8_t {
-  kBool,
+  kBool,  ///< One byte, 0 or 1.
   kInt8,
   kInt16,
   kInt32,
@@ -28,9 +31,9 @@ enum class DType : std::uint8_t {
 };
 
 /// Size of one element in bytes.
-std::size_t item_size(DType dtype) noexcept;
+SUPERPIX_API std::size_t item_size(DType dtype) noexcept;
 /// The name that NumPy uses: "uint8", "float32" ...
-const char* name(DType dtype) noexcept;
+SUPERPIX_API const char* name(DType dtype) noexcept;
 
 template <class T>
 struct DTypeOf;
@@ -48,32 +51,39 @@ template <> struct DTypeOf<float> { static constexpr DType value = DType::kFloat
 template <> struct DTypeOf<double> { static constexpr DType value = DType::kFloat64; };
 // clang-format on
 
+/// The most dimensions that an array has.
 inline constexpr int kMaxDims = 5;
 
 /// A view of an n-dimensional array. It owns nothing; the caller keeps the memory alive for the
 /// call. Strides are in bytes, may be negative, and need not be multiples of the element size.
-struct ArrayView {
-  void* data = nullptr;
-  DType dtype = DType::kFloat32;
-  int ndim = 0;
-  std::array<std::int64_t, kMaxDims> shape{};
-  std::array<std::int64_t, kMaxDims> strides{};
+struct SUPERPIX_API ArrayView {
+  void* data = nullptr;                          ///< The element at index 0 of every axis.
+  DType dtype = DType::kFloat32;                 ///< Of every element.
+  int ndim = 0;                                  ///< How many axes there are.
+  std::array<std::int64_t, kMaxDims> shape{};    ///< Elements along the first ndim axes.
+  std::array<std::int64_t, kMaxDims> strides{};  ///< Bytes from one element to the next.
 
   /// A C-contiguous array of `shape` at `data`.
   template <class T>
   static ArrayView contiguous(const T* data, std::initializer_list<std::int64_t> shape) {
     return contiguous(const_cast<T*>(data), DTypeOf<T>::value, shape);
   }
+  /// The same of a dtype that is known at run time.
   static ArrayView contiguous(void* data, DType dtype, std::initializer_list<std::int64_t> shape);
 
   /// Number of elements; 1 for ndim 0.
   std::int64_t size() const noexcept;
+  /// Whether elements follow each other in memory, the last axis first.
   bool is_contiguous() const noexcept;
   /// "[321, 481, 3]", for messages.
   std::string shape_string() const;
 };
 
-enum class Device : std::uint8_t { kCpu, kCuda };
+/// Where arrays lie, and where an op runs.
+enum class Device : std::uint8_t {
+  kCpu,  ///< The memory of the CPU.
+  kCuda  ///< That of a CUDA device.
+};
 
 /// Where and how an op runs. The default is the CPU with the library's number of threads.
 ///
@@ -92,6 +102,7 @@ enum class Device : std::uint8_t { kCpu, kCuda };
 /// The size follows from the shapes, dtypes and parameters. The workspace may be used for something
 /// else, or freed in the order of the stream, as soon as the op has returned.
 struct Context {
+  /// Where arrays lie, and where the op runs.
   Device device = Device::kCpu;
   /// CPU only: how many threads may work; 0 takes get_num_threads(). Results never depend on it.
   int num_threads = 0;
@@ -99,9 +110,11 @@ struct Context {
   int device_index = 0;
   /// CUDA only: a cudaStream_t; nullptr is the default stream.
   void* stream = nullptr;
-  /// CUDA only: as above.
+  /// CUDA only: working memory of the device, aligned to 256 bytes.
   void* workspace = nullptr;
+  /// CUDA only: its size in bytes.
   std::size_t workspace_size = 0;
+  /// CUDA only: where an op, instead of running, writes how many bytes it needs.
   std::size_t* workspace_query = nullptr;
 };
 

@@ -4,6 +4,8 @@
 // the work that some of our loops do on it, and allocators hand large arrays back to the system.
 #pragma once
 
+#include <superpix/export.h>
+
 #include <cstddef>
 
 namespace superpix::cpu {
@@ -35,8 +37,8 @@ MemoryBlock take_memory(std::size_t bytes);
 void give_back_memory(MemoryBlock block) noexcept;
 
 /// The same for arrays that a caller keeps: up to 256 MiB beyond those of calls, whose comings and
-/// goings would drive them out.
-MemoryBlock take_output_memory(std::size_t bytes);
-void give_back_output_memory(MemoryBlock block) noexcept;
+/// goings would drive them out. Exported, but for superpix's own Python module alone.
+SUPERPIX_API MemoryBlock take_output_memory(std::size_t bytes);
+SUPERPIX_API void give_back_output_memory(MemoryBlock block) noexcept;
 
 }  // namespace superpix::cpu
