@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// slic and pool for any library that knows DLPack: arrays come in without a copy, on the CPU or on
+// a CUDA device, and results go out as the memory that the core wrote.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <superpix/superpix.h>
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+
+namespace nb = nanobind;
+
+namespace {
+
+superpix::DType dtype_of(const nb::dlpack::dtype& dtype) {
+  if (dtype == nb::dtype<std::uint8_t>()) return superpix::DType::kUInt8;
+  if (dtype == nb::dtype<std::int32_t>()) return superpix::DType::kInt32;
+  if (dtype == nb::dtype<float>()) return superpix::DType::kFloat32;
+  throw std::invalid_argument("arrays must be uint8, int32 or float32");
+}
+
+/// The core's view of an array: strides of nanobind count elements, those of superpix bytes.
+superpix::ArrayView view_of(const nb::ndarray<nb::ro>& array) {
+  superpix::ArrayView view;
+  view.data = const_cast<void*>(array.data());
+  view.dtype = dtype_of(array.dtype());
+  view.ndim = static_cast<int>(array.ndim());
+  if (view.ndim > superpix::kMaxDims) throw std::invalid_argument("too many dimensions");
+  for (int axis = 0; axis < view.ndim; ++axis) {
+    view.shape[axis] = static_cast<std::int64_t>(array.shape(axis));
+    view.strides[axis] =
+        array.stride(axis) * static_cast<std::int64_t>(superpix::item_size(view.dtype));
+  }
+  return view;
+}
+
+using Labels = nb::ndarray<nb::numpy, std::int32_t, nb::ndim<2>>;
+using Means = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
+
+/// A NumPy array of new memory, which the array owns.
+template <class Array, class T>
+Array new_array(std::size_t rows, std::size_t columns) {
+  auto memory = std::make_unique<T[]>(rows * columns);
+  const nb::capsule owner(memory.get(), [](void* p) noexcept { delete[] static_cast<T*>(p); });
+  return Array(memory.release(), {rows, columns}, owner);
+}
+
+/// SLIC of an image [H,W,3] in the memory of the CPU.
+Labels slic(const nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu>& image, int num_segments) {
+  Labels labels = new_array<Labels, std::int32_t>(image.shape(0), image.shape(1));
+  superpix::SlicParams params;
+  params.num_segments = num_segments;
+  params.convert_to_lab = true;
+  superpix::slic(view_of(nb::ndarray<nb::ro>(image)), nullptr, view_of(nb::ndarray<nb::ro>(labels)),
+                 params);
+  return labels;
+}
+
+/// The means [C,K] of features [C,H,W] over labels [H,W] from 0 to K - 1.
+Means mean(
+    const nb::ndarray<nb::ro, float, nb::ndim<3>, nb::c_contig, nb::device::cpu>& features,
+    const nb::ndarray<nb::ro, std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>& labels,
+    std::size_t num_segments) {
+  const auto channels = static_cast<std::int64_t>(features.shape(0));
+  const auto height = static_cast<std::int64_t>(features.shape(1));
+  const auto width = static_cast<std::int64_t>(features.shape(2));
+  Means means = new_array<Means, float>(features.shape(0), num_segments);
+  using superpix::ArrayView;
+  superpix::pool(
+      ArrayView::contiguous(features.data(), {1, channels, height, width}),
+      ArrayView::contiguous(labels.data(), {1, static_cast<std::int64_t>(labels.shape(0)),
+                                            static_cast<std::int64_t>(labels.shape(1))}),
+      ArrayView::contiguous(means.data(), {1, channels, static_cast<std::int64_t>(num_segments)}),
+      nullptr, superpix::Reduce::kMean);
+  return means;
+}
+
+/// SLIC of an image [H,W,3] in the memory of a CUDA device, into labels [H,W] there. The work is
+/// enqueued on `stream`; `workspace`, bytes of the device, must have workspace_size() of them.
+void slic_cuda(const nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cuda>& image,
+               const nb::ndarray<std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cuda>& labels,
+               const nb::ndarray<std::uint8_t, nb::ndim<1>, nb::device::cuda>& workspace,
+               int num_segments, std::uintptr_t stream) {
+  superpix::SlicParams params;
+  params.num_segments = num_segments;
+  params.convert_to_lab = true;
+  superpix::Context context;
+  context.device = superpix::Device::kCuda;
+  context.device_index = image.device_id();
+  context.stream = reinterpret_cast<void*>(stream);
+  context.workspace = workspace.data();
+  context.workspace_size = workspace.size();
+  superpix::slic(view_of(nb::ndarray<nb::ro>(image)), nullptr, view_of(nb::ndarray<nb::ro>(labels)),
+                 params, context);
+}
+
+/// How many bytes slic_cuda() needs for an image [H,W,3] uint8.
+std::size_t workspace_size(std::int64_t height, std::int64_t width, int num_segments) {
+  superpix::SlicParams params;
+  params.num_segments = num_segments;
+  params.convert_to_lab = true;
+  std::size_t bytes = 0;
+  superpix::Context context;
+  context.device = superpix::Device::kCuda;
+  context.workspace_query = &bytes;
+  using superpix::ArrayView;
+  superpix::slic(ArrayView::contiguous(nullptr, superpix::DType::kUInt8, {height, width, 3}),
+                 nullptr, ArrayView::contiguous(nullptr, superpix::DType::kInt32, {height, width}),
+                 params, context);
+  return bytes;
+}
+
+}  // namespace
+
+NB_MODULE(consumer, m) {
+  // superpix::InvalidArgument is a std::invalid_argument, which nanobind makes a ValueError.
+  m.def("slic", &slic, nb::arg("image"), nb::arg("num_segments"));
+  m.def("mean", &mean, nb::arg("features"), nb::arg("labels"), nb::arg("num_segments"));
+  m.def("slic_cuda", &slic_cuda, nb::arg("image"), nb::arg("labels"), nb::arg("workspace"),
+        nb::arg("num_segments"), nb::arg("stream") = 0);
+  m.def("workspace_size", &workspace_size, nb::arg("height"), nb::arg("width"),
+        nb::arg("num_segments"));
+}
