@@ -244,3 +244,29 @@ def test_weights_come_back(model: Any, tmp_path: Path) -> None:
     assert again.mean.tolist() == pytest.approx([0.5, 0.4, 0.3])
     image = picture(64, 64)
     assert torch.equal(again(image).association, model(image).association)
+
+
+def test_weights_of_half_the_size(model: Any, tmp_path: Path) -> None:
+    kind = type(model)
+    model = with_statistics(model)
+    model.save(tmp_path / "whole.safetensors")
+    model.save(tmp_path / "half.safetensors", torch.float16)
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.51 * sizes[0]
+    again = kind.from_pretrained(tmp_path / "half.safetensors")
+    for (name, value), rounded in zip(
+        model.state_dict().items(), again.state_dict().values(), strict=True
+    ):
+        assert rounded.dtype == value.dtype, name
+        assert torch.equal(rounded, value.to(torch.float16).to(value.dtype)), name
+    image = picture(64, 64)
+    error = (again(image).association - model(image).association).abs().max()
+    assert 0 < error < 0.02
+
+
+def test_weights_that_no_half_can_hold(model: Any, tmp_path: Path) -> None:
+    with torch.no_grad():
+        model.output.bias[3] = 7e4
+    with pytest.raises(ValueError, match=r"output.bias is beyond the range of torch.float16"):
+        model.save(tmp_path / "half.safetensors", torch.float16)
+    assert not list(tmp_path.iterdir())

@@ -133,12 +133,32 @@ class SuperpixelModel(nn.Module):
             position_weight=POSITION_WEIGHT / mean_size,
         )
 
-    def save(self, path: Path | str) -> None:
-        """Write the weights, and the arguments of the model, as safetensors."""
+    def save(self, path: Path | str, dtype: torch.dtype | None = None) -> None:
+        """Write the weights, and the arguments of the model, as safetensors.
+
+        Parameters
+        ----------
+        path : Path or str
+            The file.
+        dtype : torch.dtype, optional
+            What floating weights are rounded to; float16 halves the file, and `from_pretrained`
+            computes with them in float32.
+
+        Raises
+        ------
+        ValueError
+            A weight is beyond the range of ``dtype``.
+        """
         from safetensors.torch import save_file
 
         metadata = {"model": type(self).__name__, "options": json.dumps(self.options)}
         state = {name: value.contiguous() for name, value in self.state_dict().items()}
+        if dtype is not None:
+            for name, value in state.items():
+                if value.is_floating_point():
+                    state[name] = value.to(dtype)
+                if not torch.equal(value.isfinite(), state[name].isfinite()):
+                    raise ValueError(f"{name} is beyond the range of {dtype}")
         save_file(state, path, metadata)
 
     @classmethod
