@@ -31,7 +31,11 @@ install(FILES ${PROJECT_BINARY_DIR}/superpixConfig.cmake
 # pkg-config, for who does not use CMake. Paths are relative, so that a wheel may lie anywhere.
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 string(REGEX REPLACE "[^/]+" ".." SUPERPIX_PC_PREFIX ${pc_dir})
-set(SUPERPIX_PC_LIBS "")
+set(SUPERPIX_PC_LIBS "-lsuperpix")
+get_target_property(suffix superpix SUFFIX)
+if(suffix)
+  set(SUPERPIX_PC_LIBS "-l:libsuperpix${suffix}")
+endif()
 if(NOT BUILD_SHARED_LIBS)
   # What a shared library knows of itself.
   if(SUPERPIX_HAVE_CUDA)

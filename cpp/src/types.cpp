@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <superpix/error.h>
 #include <superpix/types.h>
 
 namespace superpix {
@@ -60,6 +61,10 @@ const char* name(DType dtype) noexcept {
 
 ArrayView ArrayView::contiguous(void* data, DType dtype,
                                 std::initializer_list<std::int64_t> shape) {
+  if (shape.size() > static_cast<std::size_t>(kMaxDims)) {
+    throw InvalidArgument("ArrayView: shape must have at most 5 sizes, got " +
+                          std::to_string(shape.size()));
+  }
   ArrayView view;
   view.data = data;
   view.dtype = dtype;

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 #include <superpix/superpix.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <stdexcept>
@@ -69,14 +70,16 @@ void run() {
     context.workspace = workspace.data();
     context.workspace_size = bytes;
 
-    // Three things in the order of the stream; only the last line waits.
+    // In the order of the stream. The library waits for nothing; copies wait for memory that is not
+    // pinned, as this.
     check(cudaMemcpyAsync(device_pixels.data(), pixels.data(), pixels.size(),
                           cudaMemcpyHostToDevice, stream));
     superpix::slic(image, nullptr, output, params, context);
     check(cudaMemcpyAsync(labels.data(), device_labels.data(), labels.size() * sizeof labels[0],
                           cudaMemcpyDeviceToHost, stream));
     check(cudaStreamSynchronize(stream));
-    std::printf("%d superpixels, %zu bytes of workspace\n", labels.back(), bytes);
+    std::printf("%d superpixels, %zu bytes of workspace\n",
+                *std::max_element(labels.begin(), labels.end()), bytes);
   }
   check(cudaStreamDestroy(stream));
 }

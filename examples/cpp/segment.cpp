@@ -5,8 +5,11 @@
 // reads PPM (and PNG, if libpng was found), and writes the picture with the borders drawn in.
 #include <superpix/superpix.h>
 
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,16 @@ void write_picture(const std::string& path, const Picture& picture) {
   } else {
     write_ppm(path, picture);
   }
+}
+
+std::int64_t read_number(const std::string& text) {
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || rest != end || number < 1) {
+    throw std::runtime_error("NUMBER OF SUPERPIXELS must be a whole number from 1 on, got " + text);
+  }
+  return number;
 }
 
 /// Paints pixels whose right or lower neighbour has another label.
@@ -55,7 +68,8 @@ int main(int argc, char** argv) {
   try {
     Picture picture = read_picture(argv[1]);
     superpix::SlicParams params;
-    params.num_segments = argc == 4 ? std::stoll(argv[3]) : 400;
+    params.num_segments = 400;
+    if (argc == 4) params.num_segments = read_number(argv[3]);
     params.convert_to_lab = true;
     std::vector<std::int32_t> labels(picture.pixels.size() / 3);
     using superpix::ArrayView;

@@ -45,6 +45,12 @@ TEST(Types, DTypeOfIsTheTypeOfItsSize) {
   EXPECT_EQ(DTypeOf<double>::value, DType::kFloat64);
 }
 
+TEST(ArrayView, HasNoMoreDimensionsThanItHasRoomFor) {
+  float data[1];
+  EXPECT_EQ(ArrayView::contiguous(data, {1, 1, 1, 1, 1}).ndim, kMaxDims);
+  EXPECT_THROW(ArrayView::contiguous(data, {1, 1, 1, 1, 1, 1}), InvalidArgument);
+}
+
 TEST(ArrayView, ContiguousHasTheStridesOfC) {
   float data[24];
   const ArrayView view = ArrayView::contiguous(data, {2, 3, 4});

@@ -33,7 +33,7 @@ class Array {
     array_.ndim = bytes.ConsumeIntegralInRange<std::int32_t>(sane ? 2 : -2, sane ? 4 : 7);
     array_.data = sane || bytes.ConsumeBool() ? memory_.data() : nullptr;
     array_.shape = sane || bytes.ConsumeBool() ? shape_.data() : nullptr;
-    array_.strides = nullptr;
+    backwards_ = bytes.ConsumeIntegralInRange<int>(0, 3) == 0;
     missing_ = !sane && bytes.ConsumeBool();
     if (array_.dtype == SUPERPIX_BOOL) {
       for (char& value : memory_) value = static_cast<char>(value & 1);
@@ -42,17 +42,44 @@ class Array {
   Array(const Array&) = delete;
   Array& operator=(const Array&) = delete;
 
-  /// Takes shape and type of what another array would need.
-  void follow(const Array& other, std::int32_t dtype, std::int32_t fewer_axes) {
-    shape_ = other.shape_;
+  /// Takes what another array would need: a type, and some of its sizes.
+  void follow(const Array& other, std::int32_t dtype, std::initializer_list<int> axes) {
     array_.dtype = dtype;
-    array_.ndim = other.array_.ndim - fewer_axes;
+    array_.ndim = static_cast<std::int32_t>(axes.size());
+    std::transform(axes.begin(), axes.end(), shape_.begin(),
+                   [&](int axis) { return other.shape_[axis]; });
   }
-  const superpix_array* get() const { return missing_ ? nullptr : &array_; }
+  std::int32_t dtype() const { return array_.dtype; }
+  std::int32_t ndim() const { return array_.ndim; }
+  void set(std::int32_t dtype, std::int32_t ndim) {
+    array_.dtype = dtype;
+    array_.ndim = ndim;
+  }
+
+  /// The array, C-contiguous or with every axis backwards.
+  const superpix_array* get() {
+    if (missing_) return nullptr;
+    array_.strides = nullptr;
+    const bool whole = array_.data != nullptr && array_.shape != nullptr && array_.ndim > 0 &&
+                       array_.ndim <= 5 &&
+                       std::all_of(shape_.begin(), shape_.end(), [](auto n) { return n > 0; });
+    if (!backwards_ || !whole) return &array_;
+    std::int64_t stride = 8, last = 0;
+    for (int axis = array_.ndim - 1; axis >= 0; --axis) {
+      strides_[axis] = -stride;
+      last += stride * (shape_[axis] - 1);
+      stride *= shape_[axis];
+    }
+    array_.strides = strides_.data();
+    array_.data = memory_.data() + last;
+    return &array_;
+  }
 
  private:
   std::vector<char> memory_;
   std::array<std::int64_t, 8> shape_{};
+  std::array<std::int64_t, 8> strides_{};
+  bool backwards_ = false;
   superpix_array array_{};
   bool missing_ = false;
 };
@@ -121,22 +148,31 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::int32_t reduce = bytes.ConsumeIntegralInRange<int>(-1, 4);
   const bool fitting = bytes.ConsumeIntegralInRange<int>(0, 3) != 0;
   Array a(bytes), b(bytes), c(bytes), d(bytes);
+  superpix_seed_grid grid{};
+  const int op = bytes.ConsumeIntegralInRange<int>(0, 6);
+  if (fitting && op >= 3) {
+    // Features [B,C,H,W], labels [B,H,W], pooled [B,C,K], and what is saved of a mean.
+    a.set(bytes.PickValueInArray({SUPERPIX_FLOAT32, SUPERPIX_FLOAT64, SUPERPIX_FLOAT16}), 4);
+    b.follow(a, bytes.ConsumeBool() ? SUPERPIX_INT32 : SUPERPIX_INT64, {0, 2, 3});
+    c.follow(a, a.dtype(), {0, 1, 2});
+    d.follow(a, SUPERPIX_INT32, {0, 2});
+  }
 
   std::int64_t count = 0;
-  switch (bytes.ConsumeIntegralInRange<int>(0, 6)) {
+  switch (op) {
     case 0:
-      if (fitting) b.follow(a, SUPERPIX_BOOL, 1);
-      if (fitting) c.follow(a, SUPERPIX_INT32, 1);
+      if (fitting && a.ndim() == 3) {
+        b.follow(a, SUPERPIX_BOOL, {0, 1});
+        c.follow(a, SUPERPIX_INT32, {0, 1});
+      }
       check(superpix_slic(a.get(), bytes.ConsumeBool() ? b.get() : nullptr, c.get(),
                           bytes.ConsumeBool() ? &slic : nullptr, where, &count));
       break;
-    case 1: {
-      superpix_seed_grid grid;
+    case 1:
       check(superpix_choose_seed_grid(a.get(), &slic, bytes.ConsumeBool() ? &grid : nullptr));
       break;
-    }
     case 2:
-      if (fitting) c.follow(a, SUPERPIX_INT32, 0);
+      if (fitting && a.ndim() == 3) c.follow(a, SUPERPIX_INT32, {0, 1, 2});
       check(superpix_enforce_connectivity(a.get(), bytes.ConsumeBool() ? b.get() : nullptr, c.get(),
                                           bytes.ConsumeBool() ? &connectivity : nullptr, where,
                                           &count));
@@ -146,11 +182,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                           reduce, where));
       break;
     case 4:
-      check(superpix_pool_backward(a.get(), b.get(), bytes.ConsumeBool() ? d.get() : nullptr,
-                                   c.get(), reduce, where));
+      check(superpix_pool_backward(c.get(), b.get(), bytes.ConsumeBool() ? d.get() : nullptr,
+                                   a.get(), reduce, where));
       break;
     case 5:
-      check(superpix_unpool(a.get(), b.get(), c.get(), where));
+      check(superpix_unpool(c.get(), b.get(), a.get(), where));
       break;
     default:
       check(superpix_unpool_backward(a.get(), b.get(), c.get(), where));

@@ -269,4 +269,6 @@ def test_weights_that_no_half_can_hold(model: Any, tmp_path: Path) -> None:
         model.output.bias[3] = 7e4
     with pytest.raises(ValueError, match=r"output.bias is beyond the range of torch.float16"):
         model.save(tmp_path / "half.safetensors", torch.float16)
+    with pytest.raises(ValueError, match=r"dtype must be float16.* got torch.int8"):
+        model.save(tmp_path / "half.safetensors", torch.int8)
     assert not list(tmp_path.iterdir())

@@ -114,54 +114,84 @@ def test_python_package_is_enough_to_link_the_library(kind: str, tmp_path: Path)
         assert run(made) == expected_output("yes" if sp.cuda_available() else "no")
 
 
-@needs_tools
-@pytest.mark.skipif(shutil.which("pkg-config") is None, reason="needs pkg-config")
-def test_pkg_config_finds_the_library_of_the_python_package(tmp_path: Path) -> None:
-    folder = Path(sp.get_cmake_dir()).parents[1] / "pkgconfig"
-    flags = run("env", f"PKG_CONFIG_PATH={folder}", "pkg-config", "--cflags", "--libs", "superpix")
-    program = tmp_path / "consumer"
-    run(
-        "cc",
-        CONSUMER / "c" / "main.c",
-        "-o",
-        program,
-        *flags.split(),
-        f"-Wl,-rpath,{folder.parent}",
-    )
-    assert run(program) == expected_output("yes" if sp.cuda_available() else "no")
-
-
 @pytest.fixture(scope="module")
-def static_install(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install a static library, and return the folder of its CMake package."""
-    folder = tmp_path_factory.mktemp("static")
-    build, prefix = folder / "library", folder / "prefix"
-    # Unoptimised, which takes a third of the time.
-    run("cmake", "-S", ROOT, "-B", build, "-DSUPERPIX_CUDA=OFF", "-DCMAKE_BUILD_TYPE=Debug")
-    run("cmake", "--build", build, "--config", "Debug", "--parallel", JOBS)
-    run("cmake", "--install", build, "--config", "Debug", "--prefix", prefix)
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Install a static and a shared library, and return the folders of their CMake packages."""
+    folder = tmp_path_factory.mktemp("installed")
+    build = folder / "library"
+    found = {}
+    for kind, shared in (("static", "OFF"), ("shared", "ON")):
+        # Unoptimised, which takes a third of the time; both are made of the same object files.
+        options = (
+            "-DSUPERPIX_CUDA=OFF",
+            "-DCMAKE_BUILD_TYPE=Debug",
+            f"-DBUILD_SHARED_LIBS={shared}",
+        )
+        run("cmake", "-S", ROOT, "-B", build, *options)
+        run("cmake", "--build", build, "--config", "Debug", "--parallel", JOBS)
+        run("cmake", "--install", build, "--config", "Debug", "--prefix", folder / kind)
+        (found[kind],) = (p.parent for p in (folder / kind).rglob("superpixConfig.cmake"))
     shutil.rmtree(build)  # an install does not need what it was made from
-    (cmake_dir,) = (p.parent for p in prefix.rglob("superpixConfig.cmake"))
-    return cmake_dir
+    return found
 
 
 @needs_tools
+@pytest.mark.parametrize("library", ["static", "shared"])
 @pytest.mark.parametrize("kind", ["cpp", "c", "nanobind"])
 def test_cmake_install_is_enough_to_link_the_library(
-    kind: str, static_install: Path, tmp_path: Path
+    kind: str, library: str, installed: dict[str, Path], tmp_path: Path
 ) -> None:
-    made = build_consumer(kind, static_install, tmp_path / "build", "Debug")
+    made = build_consumer(kind, installed[library], tmp_path / "build", "Debug")
     if kind == "nanobind":
         check_module(made)
     else:
         assert run(made) == expected_output("no")
 
 
+needs_pkg_config = pytest.mark.skipif(
+    sys.platform == "win32" or shutil.which("pkg-config") is None, reason="needs pkg-config"
+)
+
+
+def build_with_pkg_config(cmake_dir: Path, program: Path) -> None:
+    folder = cmake_dir.parents[1] / "pkgconfig"
+    flags = run("env", f"PKG_CONFIG_PATH={folder}", "pkg-config", "--cflags", "--libs", "superpix")
+    rpath = f"-Wl,-rpath,{folder.parent}"
+    run("cc", CONSUMER / "c" / "main.c", "-o", program, *flags.split(), rpath)
+
+
+@needs_tools
+@needs_pkg_config
+def test_pkg_config_finds_the_library_of_the_python_package(tmp_path: Path) -> None:
+    build_with_pkg_config(Path(sp.get_cmake_dir()), tmp_path / "consumer")
+    device = "yes" if sp.cuda_available() else "no"
+    assert run(tmp_path / "consumer") == expected_output(device)
+
+
+@needs_tools
+@needs_pkg_config
+@pytest.mark.parametrize("library", ["static", "shared"])
+def test_pkg_config_finds_an_installed_library(
+    library: str, installed: dict[str, Path], tmp_path: Path
+) -> None:
+    build_with_pkg_config(installed[library], tmp_path / "consumer")
+    assert run(tmp_path / "consumer") == expected_output("no")
+
+
+@needs_tools
+@pytest.mark.skipif(sys.platform != "linux", reason="the names are Linux's")
+def test_programs_look_for_the_version_they_were_linked_with(installed: dict[str, Path]) -> None:
+    version = ".".join(sp.__version__.split(".")[:2])
+    package = Path(sp.get_cmake_dir()).parents[1]
+    assert (installed["shared"].parents[1] / f"libsuperpix.so.{version}").is_file()
+    assert [p.name for p in package.glob("libsuperpix*")] == [f"libsuperpix.so.{version}"]
+
+
 @pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("nm") is None, reason="needs ELF and nm"
 )
 def test_the_shared_library_offers_what_it_did() -> None:
-    library = Path(sp.get_cmake_dir()).parents[1] / "libsuperpix.so"
+    (library,) = Path(sp.get_cmake_dir()).parents[1].glob("libsuperpix.so*")
     lines = run("nm", "-DC", "--defined-only", library).splitlines()
     found = {line.split(" ", 2)[2] for line in lines if line.split(" ")[1] == "T"}
     listed = (ROOT / "cpp" / "superpix.symbols").read_text(encoding="utf-8").splitlines()

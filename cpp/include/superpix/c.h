@@ -6,7 +6,7 @@
  * What an operation computes, and what it takes, stands in the C++ header of the same name; an
  * array means here what it means there. Results are those of C++, bit for bit.
  *
- * - Nothing is allocated for the caller or kept: all memory is the caller's, during the call.
+ * - Arrays are the caller's, and used during the call alone.
  * - Functions may be called from several threads at once, as long as no output is shared.
  * - Functions that can fail return a superpix_status. What outputs hold after a failure is not
  *   specified.
@@ -135,8 +135,8 @@ SUPERPIX_API superpix_status superpix_slic_defaults(superpix_slic_params* params
  * @param[out] labels      int32 [H,W] / [D,H,W], C-contiguous.
  * @param[in]  params      NULL: the defaults.
  * @param[in]  context     NULL: the CPU.
- * @param[out] num_labels  NULL, or how many labels there are; -1 on CUDA, where that is not waited
- *                         for.
+ * @param[out] num_labels  NULL, or how many labels there are (without enforce_connectivity: how
+ * many clusters); -1 on CUDA, where that is not waited for.
  */
 SUPERPIX_API superpix_status superpix_slic(const superpix_array* image, const superpix_array* mask,
                                            const superpix_array* labels,

@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
 /// Everything public in one include.
+///
+/// What all ops have in common, unless their header says otherwise:
+/// - Memory: arrays are the caller's, and used during the call alone (on CUDA, until the stream has
+///   passed it). Inputs are only read. Outputs are written whole, and overlap neither inputs nor
+///   each other.
+/// - Errors: what error.h lists, before anything is computed where shapes, dtypes or parameters are
+///   wrong. What outputs hold after an exception is not specified.
+/// - Threads: any number of threads may call any op at once. An op shares its work among as many
+///   threads as Context says, or works alone where another op has the workers.
+/// - Cost: time grows with the number of elements of the arrays, times the iterations. A thread's
+///   working memory is kept for the next call, up to 128 MiB in all.
 #pragma once
 
 // IWYU pragma: begin_exports

@@ -63,7 +63,8 @@ struct SUPERPIX_API ArrayView {
   std::array<std::int64_t, kMaxDims> shape{};    ///< Elements along the first ndim axes.
   std::array<std::int64_t, kMaxDims> strides{};  ///< Bytes from one element to the next.
 
-  /// A C-contiguous array of `shape` at `data`.
+  /// A C-contiguous array of `shape` at `data`. Throws InvalidArgument for more than kMaxDims
+  /// sizes.
   template <class T>
   static ArrayView contiguous(const T* data, std::initializer_list<std::int64_t> shape) {
     return contiguous(const_cast<T*>(data), DTypeOf<T>::value, shape);

@@ -141,16 +141,19 @@ class SuperpixelModel(nn.Module):
         path : Path or str
             The file.
         dtype : torch.dtype, optional
-            What floating weights are rounded to; float16 halves the file, and `from_pretrained`
-            computes with them in float32.
+            float16, bfloat16, float32 or float64: what floating weights are rounded to. float16
+            halves the file; `from_pretrained` computes with them in float32.
 
         Raises
         ------
         ValueError
-            A weight is beyond the range of ``dtype``.
+            ``dtype`` is another one, or a weight is beyond its range.
         """
         from safetensors.torch import save_file
 
+        allowed = (None, torch.float16, torch.bfloat16, torch.float32, torch.float64)
+        if dtype not in allowed:
+            raise ValueError(f"dtype must be float16, bfloat16, float32 or float64, got {dtype}")
         metadata = {"model": type(self).__name__, "options": json.dumps(self.options)}
         state = {name: value.contiguous() for name, value in self.state_dict().items()}
         if dtype is not None:

@@ -77,12 +77,13 @@ Means mean(
   return means;
 }
 
-/// SLIC of an image [H,W,3] in the memory of a CUDA device, into labels [H,W] there. The work is
-/// enqueued on `stream`; `workspace`, bytes of the device, must have workspace_size() of them.
-void slic_cuda(const nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cuda>& image,
-               const nb::ndarray<std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cuda>& labels,
-               const nb::ndarray<std::uint8_t, nb::ndim<1>, nb::device::cuda>& workspace,
-               int num_segments, std::uintptr_t stream) {
+/// SLIC of an image [H,W,3] uint8 in the memory of a CUDA device, into labels [H,W] there. The work
+/// is enqueued on `stream`; `workspace`, bytes of the device, must have workspace_size() of them.
+void slic_cuda(
+    const nb::ndarray<nb::ro, std::uint8_t, nb::ndim<3>, nb::device::cuda>& image,
+    const nb::ndarray<std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cuda>& labels,
+    const nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cuda>& workspace,
+    int num_segments, std::uintptr_t stream) {
   superpix::SlicParams params;
   params.num_segments = num_segments;
   params.convert_to_lab = true;
