@@ -245,6 +245,15 @@ superpix_status superpix_choose_seed_grid(const superpix_array* mask,
   });
 }
 
+superpix_status superpix_rgb_to_lab(const superpix_array* rgb, const superpix_array* lab,
+                                    const superpix_context* context) {
+  const char* op = "rgb_to_lab";
+  return status_of([&] {
+    superpix::rgb_to_lab(view_of(rgb, {op, "rgb"}), view_of(lab, {op, "lab"}),
+                         superpix::context_of(context, op));
+  });
+}
+
 superpix_status superpix_connectivity_defaults(superpix_connectivity_params* params) {
   return status_of([&] {
     superpix::required(params, {"connectivity_defaults", "params"});

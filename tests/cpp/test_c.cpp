@@ -161,6 +161,14 @@ TEST(C, SeedGridIsThatOfCpp) {
   EXPECT_EQ(grid.num_pixels, 900);
 }
 
+TEST(C, LabIsThatOfCpp) {
+  const Array<std::uint8_t> image = picture<std::uint8_t>({20, 30, 3});
+  Array<float> lab({20, 30, 3}, -999);
+  const superpix_array of = c_array(image), to = c_array(lab);
+  ASSERT_EQ(superpix_rgb_to_lab(&of, &to, nullptr), SUPERPIX_OK);
+  EXPECT_EQ(lab.data, test::lab_of(image.view()));
+}
+
 TEST(C, ConnectivityIsThatOfCpp) {
   Array<std::int64_t> labels({24, 31});
   Array<float> image({24, 31, 2});
@@ -169,8 +177,13 @@ TEST(C, ConnectivityIsThatOfCpp) {
   for (float& value : image.data) value = static_cast<float>(random.unit() * 50);
   superpix_connectivity_params params;
   ASSERT_EQ(superpix_connectivity_defaults(&params), SUPERPIX_OK);
-  EXPECT_EQ(params.smoothness, ConnectivityParams{}.smoothness);
-  EXPECT_EQ(params.start_label, ConnectivityParams{}.start_label);
+  const ConnectivityParams defaults;
+  EXPECT_EQ(params.min_size, defaults.min_size);
+  EXPECT_EQ(params.max_size, defaults.max_size);
+  EXPECT_EQ(params.position_weight, defaults.position_weight);
+  EXPECT_EQ(params.smoothness, defaults.smoothness);
+  EXPECT_EQ(params.refine_iter, defaults.refine_iter);
+  EXPECT_EQ(params.start_label, defaults.start_label);
   params = {9, 60, 0.5, 1.5, 2, 0};
   ConnectivityParams same;
   same.min_size = 9;
@@ -271,6 +284,8 @@ TEST(C, PointersThatAreMissing) {
                  "unpool: pooled must not be NULL");
   expect_failure(superpix_unpool_backward(nullptr, &call.to, &call.to, nullptr),
                  SUPERPIX_INVALID_ARGUMENT, "unpool_backward: grad_out must not be NULL");
+  expect_failure(superpix_rgb_to_lab(&call.of, nullptr, nullptr), SUPERPIX_INVALID_ARGUMENT,
+                 "rgb_to_lab: lab must not be NULL");
   call.of.shape = nullptr;
   expect_failure(call.run(), SUPERPIX_INVALID_ARGUMENT, "slic: image must have a shape, got NULL");
   SlicCall other;

@@ -148,6 +148,11 @@ SUPERPIX_API superpix_status superpix_choose_seed_grid(const superpix_array* mas
                                                        const superpix_slic_params* params,
                                                        superpix_seed_grid* grid);
 
+/** superpix::rgb_to_lab of superpix/color.h: sRGB [..., 3] to CIELAB, float32 of the same shape. */
+SUPERPIX_API superpix_status superpix_rgb_to_lab(const superpix_array* rgb,
+                                                 const superpix_array* lab,
+                                                 const superpix_context* context);
+
 /** superpix::ConnectivityParams of superpix/connectivity.h, where each is explained. */
 typedef struct superpix_connectivity_params {
   int64_t min_size;       /**< Components with fewer pixels join a neighbour. */
