@@ -1,4 +1,4 @@
-"""SCN and PCNet: their layers, cells at the border, strips, and labels of any size."""
+"""SCN and PCNet: their layers, cells at the border, tiles, and labels of any size."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ st = pytest.importorskip("superpix.torch")
 cells = pytest.importorskip("superpix.models.cells")
 tiles = pytest.importorskip("superpix.models.tiles")
 
+import superpix  # noqa: E402
 from superpix.models import SCN, PCNet  # noqa: E402
 from superpix.models.encoder_decoder import ConvLayer  # noqa: E402
 from superpix.models.resize import resize, resize_labels  # noqa: E402
 from support.connectivity import assert_connected, assert_gap_free  # noqa: E402
 
 MODELS = [SCN, PCNet]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def with_statistics(model: Any) -> Any:
@@ -248,7 +251,7 @@ def test_weights_come_back(model: Any, tmp_path: Path) -> None:
 
 def test_weights_of_half_the_size(model: Any, tmp_path: Path) -> None:
     kind = type(model)
-    model = with_statistics(model)
+    model = with_statistics(kind())
     model.save(tmp_path / "whole.safetensors")
     model.save(tmp_path / "half.safetensors", torch.float16)
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
@@ -265,6 +268,7 @@ def test_weights_of_half_the_size(model: Any, tmp_path: Path) -> None:
 
 
 def test_weights_that_no_half_can_hold(model: Any, tmp_path: Path) -> None:
+    model = type(model)()
     with torch.no_grad():
         model.output.bias[3] = 7e4
     with pytest.raises(ValueError, match=r"output.bias is beyond the range of torch.float16"):
@@ -272,3 +276,16 @@ def test_weights_that_no_half_can_hold(model: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"dtype must be float16.* got torch.int8"):
         model.save(tmp_path / "half.safetensors", torch.int8)
     assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_the_repository_find_what_is_there() -> None:
+    model = SCN.from_pretrained(ROOT / "weights" / "scn_bsds500.safetensors")
+    assert not model.training
+    y, x = np.mgrid[:120, :160]
+    truth = (x > 60 + 10 * np.sin(y / 15)) + 2 * (y > 70)
+    rng = np.random.default_rng(0)
+    colors = np.array([[90, 110, 90], [110, 90, 100], [130, 130, 90], [150, 120, 140]])
+    image = np.clip(colors[truth] + rng.normal(0, 12, (120, 160, 3)), 0, 255).astype(np.uint8)
+    labels = model.segment(image, 60)
+    assert superpix.metrics.achievable_segmentation_accuracy(labels, truth) > 0.97
+    assert_gap_free(labels, 1)
