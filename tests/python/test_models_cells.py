@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+import superpix
+from support.connectivity import assert_connected, assert_gap_free
+from support.pictures import noisy_regions
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 st = pytest.importorskip("superpix.torch")
 cells = pytest.importorskip("superpix.models.cells")
 tiles = pytest.importorskip("superpix.models.tiles")
 
-import superpix  # noqa: E402
 from superpix.models import SCN, PCNet  # noqa: E402
 from superpix.models.encoder_decoder import ConvLayer  # noqa: E402
 from superpix.models.resize import resize, resize_labels  # noqa: E402
-from support.connectivity import assert_connected, assert_gap_free  # noqa: E402
 
 MODELS = [SCN, PCNet]
 
@@ -281,11 +283,7 @@ def test_weights_that_no_half_can_hold(model: Any, tmp_path: Path) -> None:
 def test_weights_of_the_repository_find_what_is_there() -> None:
     model = SCN.from_pretrained(ROOT / "weights" / "scn_bsds500.safetensors")
     assert not model.training
-    y, x = np.mgrid[:120, :160]
-    truth = (x > 60 + 10 * np.sin(y / 15)) + 2 * (y > 70)
-    rng = np.random.default_rng(0)
-    colors = np.array([[90, 110, 90], [110, 90, 100], [130, 130, 90], [150, 120, 140]])
-    image = np.clip(colors[truth] + rng.normal(0, 12, (120, 160, 3)), 0, 255).astype(np.uint8)
+    image, truth = noisy_regions()
     labels = model.segment(image, 60)
     assert superpix.metrics.achievable_segmentation_accuracy(labels, truth) > 0.97
     assert_gap_free(labels, 1)

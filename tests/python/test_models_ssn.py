@@ -17,6 +17,7 @@ from superpix.models import SSN  # noqa: E402
 from superpix.models.color import rgb_to_lab  # noqa: E402
 from superpix.models.ssn import choose_grid  # noqa: E402
 from support.connectivity import assert_connected, assert_gap_free  # noqa: E402
+from support.pictures import noisy_regions  # noqa: E402
 
 
 def picture(height: int, width: int) -> NDArray[np.uint8]:
@@ -224,11 +225,7 @@ def test_shipped_weights_find_what_is_there() -> None:
     assert SSN.available_weights() == ["bsds500"]
     model = SSN.from_pretrained("bsds500")
     assert sum(p.numel() for p in model.parameters()) == 213_156
-    y, x = np.mgrid[:120, :160]
-    truth = (x > 60 + 10 * np.sin(y / 15)) + 2 * (y > 70)
-    rng = np.random.default_rng(0)
-    colors = np.array([[90, 110, 90], [110, 90, 100], [130, 130, 90], [150, 120, 140]])
-    image = np.clip(colors[truth] + rng.normal(0, 12, (120, 160, 3)), 0, 255).astype(np.uint8)
+    image, truth = noisy_regions()
     labels = model.segment(image, 60)
     accuracy = superpix.metrics.achievable_segmentation_accuracy(labels, truth)
     assert accuracy > 0.98
