@@ -118,6 +118,24 @@ TEST(C, DefaultsAreThoseOfCpp) {
   const superpix_array of = c_array(image);
   superpix_slic_params params;
   ASSERT_EQ(superpix_slic_defaults(&params), SUPERPIX_OK);
+  const SlicParams same;
+  EXPECT_EQ(params.num_segments, same.num_segments);
+  EXPECT_EQ(params.compactness, same.compactness);
+  for (int axis = 0; axis < 3; ++axis) {
+    EXPECT_EQ(params.sigma[axis], same.sigma[axis]);
+    EXPECT_EQ(params.spacing[axis], same.spacing[axis]);
+  }
+  EXPECT_EQ(params.value_range, nullptr);
+  EXPECT_EQ(params.min_size_factor, same.min_size_factor);
+  EXPECT_EQ(params.max_size_factor, same.max_size_factor);
+  EXPECT_EQ(params.max_num_iter, same.max_num_iter);
+  EXPECT_EQ(params.convert_to_lab != 0, same.convert_to_lab);
+  EXPECT_EQ(params.slic_zero != 0, same.slic_zero);
+  EXPECT_EQ(params.perturb_seeds != 0, same.perturb_seeds);
+  EXPECT_EQ(params.enforce_connectivity != 0, same.enforce_connectivity);
+  EXPECT_EQ(params.refine_iter, same.refine_iter);
+  EXPECT_EQ(params.start_label, same.start_label);
+  EXPECT_EQ(params.seed_grid, nullptr);
   const test::Labels expected = test::slic_of(image.view(), SlicParams{});
   const superpix_slic_params* both[] = {nullptr, &params};
   for (const superpix_slic_params* each : both) {
@@ -140,8 +158,15 @@ TEST(C, StridesMayBeAny) {
   same.strides[1] = -3;
   Array<std::int32_t> labels({20, 30}, -99);
   const superpix_array to = c_array(labels);
-  ASSERT_EQ(superpix_slic(&mirrored, nullptr, &to, nullptr, nullptr, nullptr), SUPERPIX_OK);
-  EXPECT_EQ(labels.data, test::slic_of(same, SlicParams{}).labels);
+  // Without CIELAB colours would hardly count, and any image would have these labels.
+  superpix_slic_params params;
+  ASSERT_EQ(superpix_slic_defaults(&params), SUPERPIX_OK);
+  params.convert_to_lab = 1;
+  SlicParams expected;
+  expected.convert_to_lab = true;
+  ASSERT_EQ(superpix_slic(&mirrored, nullptr, &to, &params, nullptr, nullptr), SUPERPIX_OK);
+  EXPECT_EQ(labels.data, test::slic_of(same, expected).labels);
+  EXPECT_NE(labels.data, test::slic_of(image.view(), expected).labels);
 }
 
 TEST(C, SeedGridIsThatOfCpp) {
