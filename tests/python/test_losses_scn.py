@@ -95,6 +95,16 @@ def test_position_is_in_full_precision_whatever_the_association_is() -> None:
         assert float(found) == pytest.approx(float(expected), rel=0.02)
 
 
+def test_pixels_that_come_back_to_where_they_were_have_no_gradient_of_position() -> None:
+    # Cells of one pixel each, which keep it. Only position 0 comes back without rounding.
+    association = torch.zeros(1, 9, 3, 3, dtype=torch.float64)
+    association[:, 4] = 1
+    association.requires_grad_()
+    losses_scn.position(association, (3, 3)).backward()
+    assert association.grad is not None
+    assert torch.isfinite(association.grad).all()
+
+
 def test_gradients() -> None:
     association, labels = association_of(1).requires_grad_(), labels_of(1)
     assert torch.autograd.gradcheck(

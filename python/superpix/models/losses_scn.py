@@ -79,5 +79,7 @@ def position(association: Tensor, grid: tuple[int, int]) -> Tensor:
     positions = positions.expand(batch, 2, height, width)
     centers = soft_pool(positions, association, grid, eps=_POOL_EPS)
     returned = soft_unpool(centers, association, grid, normalize=False)
-    distances: Tensor = torch.linalg.vector_norm(returned - positions, dim=1)
+    squares = (returned - positions).square().sum(dim=1)
+    # Distances of 0 have the gradient 0. vector_norm is ten times slower over two numbers.
+    distances: Tensor = squares.clamp(min=torch.finfo(squares.dtype).tiny).sqrt()
     return distances.sum() / batch
