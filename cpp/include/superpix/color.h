@@ -17,7 +17,8 @@ namespace superpix {
 /// @param[in]  context  where and how to run.
 ///
 /// Agrees with a float64 evaluation to 2e-4 for values in [0, 1]. The bits of the result do not
-/// depend on the number of threads nor on the instruction set, and are the same on CUDA.
+/// depend on the number of threads nor on the instruction set, and are the same on CUDA. A pixel is
+/// read and written once; there is no working memory to speak of.
 /// Throws InvalidArgument or InvalidType for arrays that are not as above, DeviceUnavailable,
 /// CudaError.
 SUPERPIX_API void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab,

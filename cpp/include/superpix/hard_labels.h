@@ -27,7 +27,8 @@ struct HardLabelsParams {
 /// @param[in]  params       the grid.
 /// @param[in]  context      where and how to run.
 ///
-/// The result depends neither on the number of threads nor on the instruction set.
+/// The result depends neither on the number of threads nor on the instruction set. Time is that of
+/// reading the association once; beyond the arguments there is one row of labels for each thread.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
 SUPERPIX_API void hard_labels(const ArrayView& association, const ArrayView& labels,
                               const HardLabelsParams& params, const Context& context = {});

@@ -43,7 +43,8 @@ struct PyramidPoolParams {
 /// NaN makes the mean NaN, and is greater than all else: the last NaN of a window is its maximum.
 /// Means of float64 are summed in float64, all others at least in float32, with errors that do not
 /// grow with the size of the plane. The bits of a result depend neither on the number of threads
-/// nor on the position in the batch.
+/// nor on the position in the batch. Time is that of reading the features once; beyond the
+/// arguments there are some rows of sums for each thread.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable.
 SUPERPIX_API void pyramid_pool(const ArrayView& features, const ArrayView& pooled,
                                const ArrayView* indices, const PyramidPoolParams& params,

@@ -85,8 +85,12 @@ struct SlicParams {
 /// same where they are computed in integers; elsewhere they are the same for every call, but sums
 /// are rounded in other places than on the CPU, so that a pixel that is nearly as near to two
 /// clusters may go to either. Values that are not finite, or a mask that params.seed_grid is not
-/// of, cannot be refused there: they give labels that mean nothing. Throws InvalidArgument,
-/// InvalidType, DeviceUnavailable, CudaError.
+/// of, cannot be refused there: they give labels that mean nothing.
+///
+/// Time is proportional to pixels * C * max_num_iter, whatever num_segments is. Memory beyond the
+/// arguments on the CPU, in bytes for each pixel: about 12 where labels are computed in integers,
+/// else 4 C + 8, with a blur 8 C + 8. Throws InvalidArgument, InvalidType, DeviceUnavailable,
+/// CudaError.
 SUPERPIX_API std::int64_t slic(const ArrayView& image, const ArrayView* mask,
                                const ArrayView& labels, const SlicParams& params,
                                const Context& context = {});

@@ -5,6 +5,9 @@
 /// On CUDA, sums have another order than on the CPU, one that depends on the shapes and on whether
 /// arrays are aligned to 16 bytes. soft_pool() and soft_unpool_backward() need workspace there: at
 /// most 9 (D + 1) / 32 numbers per pixel, float32 (float64 for float64 values).
+///
+/// Time is that of reading the arrays once, with 9 D multiplications a pixel. No memory beyond the
+/// arguments on the CPU grows with the number of pixels.
 #pragma once
 
 #include <superpix/types.h>
