@@ -28,9 +28,19 @@ write_basic_package_version_file(superpixConfigVersion.cmake COMPATIBILITY SameM
 install(FILES ${PROJECT_BINARY_DIR}/superpixConfig.cmake
               ${PROJECT_BINARY_DIR}/superpixConfigVersion.cmake DESTINATION ${SUPERPIX_CMAKE_DIR})
 
-# pkg-config, for who does not use CMake. Paths are relative, so that a wheel may lie anywhere.
+# pkg-config, for who does not use CMake. Paths are relative, so that a wheel may lie anywhere, unless
+# CMAKE_INSTALL_LIBDIR is absolute.
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-string(REGEX REPLACE "[^/]+" ".." SUPERPIX_PC_PREFIX ${pc_dir})
+if(IS_ABSOLUTE "${pc_dir}")
+  set(SUPERPIX_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+else()
+  string(REGEX REPLACE "[^/]+" ".." up ${pc_dir})
+  set(SUPERPIX_PC_PREFIX "\${pcfiledir}/${up}")
+endif()
+foreach(dir LIBDIR INCLUDEDIR)
+  set(SUPERPIX_PC_${dir} "\${prefix}")
+  cmake_path(APPEND SUPERPIX_PC_${dir} ${CMAKE_INSTALL_${dir}})
+endforeach()
 set(SUPERPIX_PC_LIBS "-lsuperpix")
 get_target_property(suffix superpix SUFFIX)
 if(suffix)

@@ -179,6 +179,21 @@ def test_pkg_config_finds_an_installed_library(
 
 
 @needs_tools
+@needs_pkg_config
+@pytest.mark.parametrize("libdir", ["lib", "lib/x86_64-linux-gnu", "/elsewhere/lib"])
+def test_pkg_config_looks_where_the_library_is_installed(libdir: str, tmp_path: Path) -> None:
+    options = ("-DSUPERPIX_CUDA=OFF", "-DCMAKE_INSTALL_PREFIX=/prefix")
+    run("cmake", "-S", ROOT, "-B", tmp_path, *options, f"-DCMAKE_INSTALL_LIBDIR={libdir}")
+    # As if it were installed: relative paths begin at the file itself.
+    folder = Path("/prefix") / libdir / "pkgconfig"
+    text = (tmp_path / "superpix.pc").read_text(encoding="utf-8")
+    (tmp_path / "superpix.pc").write_text(text.replace("${pcfiledir}", str(folder)))
+    for variable, expected in (("libdir", folder.parent), ("includedir", Path("/prefix/include"))):
+        found = run("pkg-config", f"--variable={variable}", tmp_path / "superpix.pc").strip()
+        assert os.path.normpath(found) == str(expected)
+
+
+@needs_tools
 @pytest.mark.skipif(sys.platform != "linux", reason="the names are Linux's")
 def test_programs_look_for_the_version_they_were_linked_with(installed: dict[str, Path]) -> None:
     version = ".".join(sp.__version__.split(".")[:2])
@@ -196,6 +211,24 @@ def test_the_shared_library_offers_what_it_did() -> None:
     found = {line.split(" ", 2)[2] for line in lines if line.split(" ")[1] == "T"}
     listed = (ROOT / "cpp" / "superpix.symbols").read_text(encoding="utf-8").splitlines()
     assert found == {line for line in listed if not line.startswith("#")}
+
+
+def test_every_public_function_is_in_a_test_of_cpp() -> None:
+    listed = (ROOT / "cpp" / "superpix.symbols").read_text(encoding="utf-8").splitlines()
+    folders = (ROOT / "tests" / "cpp", CONSUMER)
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in (".c", ".cpp", ".h")
+    )
+    # Those of superpix::cpu and superpix::cuda are for superpix's own Python module.
+    public = [
+        line for line in listed if not line.startswith(("#", "superpix::cpu:", "superpix::cuda:"))
+    ]
+    names = [re.match(r"[\w:]+", line)[0].split("::")[-1] for line in public]  # type: ignore[index]
+    assert len(names) > 30
+    assert [name for name in names if not re.search(rf"\b{name}\(", code)] == []
 
 
 def blocks_of_documentation(language: str) -> list[str]:
