@@ -24,7 +24,7 @@ endforeach()
 configure_package_config_file(cmake/superpixConfig.cmake.in superpixConfig.cmake
                               INSTALL_DESTINATION ${SUPERPIX_CMAKE_DIR}
                               PATH_VARS CMAKE_INSTALL_LIBDIR)
-write_basic_package_version_file(superpixConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+write_basic_package_version_file(superpixConfigVersion.cmake COMPATIBILITY ${SUPERPIX_COMPATIBILITY})
 install(FILES ${PROJECT_BINARY_DIR}/superpixConfig.cmake
               ${PROJECT_BINARY_DIR}/superpixConfigVersion.cmake DESTINATION ${SUPERPIX_CMAKE_DIR})
 

@@ -13,11 +13,14 @@
 
 namespace superpix::cuda {
 
-/// Throws CudaError("op: reason") for anything but success.
+/// Throws CudaError("op: reason") for anything but success, DeviceUnavailable for a device that the
+/// library was not compiled for.
 inline void check(cudaError_t error, const char* op) {
   if (error == cudaSuccess) return;
   cudaGetLastError();  // what can be forgotten is not reported again to whoever calls next
-  throw CudaError(std::string(op) + ": CUDA: " + cudaGetErrorString(error));
+  const std::string message = std::string(op) + ": CUDA: " + cudaGetErrorString(error);
+  if (error == cudaErrorNoKernelImageForDevice) throw DeviceUnavailable(message);
+  throw CudaError(message);
 }
 
 /// First an op take()s all the workspace that it needs, then it asks whether to begin(), then it

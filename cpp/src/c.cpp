@@ -4,11 +4,13 @@
 #include <superpix/c.h>
 #include <superpix/superpix.h>
 
+#include <algorithm>
 #include <exception>
-#include <limits>
 #include <new>
 #include <optional>
 #include <string>
+
+#include "detail/check.h"
 
 namespace superpix {
 namespace {
@@ -84,15 +86,11 @@ ArrayView view_of(const superpix_array* array, const Argument& argument) {
   view.data = from.data;
   view.dtype = static_cast<DType>(from.dtype);
   view.ndim = from.ndim;
+  std::copy_n(from.shape, from.ndim, view.shape.begin());
+  detail::check_shape(view, argument.op, argument.name);
   auto stride = static_cast<std::int64_t>(item_size(view.dtype));
   for (int axis = from.ndim - 1; axis >= 0; --axis) {
-    argument.require(from.shape[axis] >= 0,
-                     "have sizes of at least 0, got " + std::to_string(from.shape[axis]));
-    view.shape[axis] = from.shape[axis];
     view.strides[axis] = from.strides != nullptr ? from.strides[axis] : stride;
-    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-    argument.require(stride == 0 || from.shape[axis] <= kMost / stride,
-                     "have fewer than 2^63 bytes");
     stride *= from.shape[axis];
   }
   return view;
@@ -245,11 +243,11 @@ superpix_status superpix_choose_seed_grid(const superpix_array* mask,
   });
 }
 
-superpix_status superpix_rgb_to_lab(const superpix_array* rgb, const superpix_array* lab,
+superpix_status superpix_rgb_to_lab(const superpix_array* image, const superpix_array* lab,
                                     const superpix_context* context) {
   const char* op = "rgb_to_lab";
   return status_of([&] {
-    superpix::rgb_to_lab(view_of(rgb, {op, "rgb"}), view_of(lab, {op, "lab"}),
+    superpix::rgb_to_lab(view_of(image, {op, "image"}), view_of(lab, {op, "lab"}),
                          superpix::context_of(context, op));
   });
 }

@@ -9,13 +9,13 @@
 
 namespace superpix {
 
-void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab, const Context& context) {
+void rgb_to_lab(const ArrayView& image, const ArrayView& lab, const Context& context) {
   constexpr const char* kOp = "rgb_to_lab";
   const bool on_cuda = detail::on_cuda(context, kOp);
-  detail::check(rgb.ndim >= 1 && rgb.ndim <= 4 && rgb.shape[rgb.ndim - 1] == 3, kOp, [&] {
-    return "image must be [..., 3] with at most 4 dimensions, got " + rgb.shape_string();
+  detail::check(image.ndim >= 1 && image.ndim <= 4 && image.shape[image.ndim - 1] == 3, kOp, [&] {
+    return "image must be [..., 3] with at most 4 dimensions, got " + image.shape_string();
   });
-  switch (rgb.dtype) {
+  switch (image.dtype) {
     case DType::kUInt8:
     case DType::kUInt16:
     case DType::kFloat16:
@@ -25,18 +25,18 @@ void rgb_to_lab(const ArrayView& rgb, const ArrayView& lab, const Context& conte
     default:
       throw InvalidType(std::string(kOp) +
                         ": image must be uint8, uint16, float16, float32 or float64, got " +
-                        name(rgb.dtype));
+                        name(image.dtype));
   }
-  detail::check_data(rgb, kOp, "image");
+  detail::check_data(image, kOp, "image");
   detail::check_output(lab, DType::kFloat32, kOp, "lab");
-  detail::check(lab.ndim == rgb.ndim && lab.shape == rgb.shape, kOp, [&] {
-    return "lab must have the shape of image, " + rgb.shape_string() + ", got " +
+  detail::check(lab.ndim == image.ndim && lab.shape == image.shape, kOp, [&] {
+    return "lab must have the shape of image, " + image.shape_string() + ", got " +
            lab.shape_string();
   });
-  if (on_cuda) return cuda::rgb_to_lab(rgb, lab, context);
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  if (on_cuda) return cuda::rgb_to_lab(image, lab, context);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
-  cpu::rgb_to_lab(rgb, static_cast<float*>(lab.data), num_threads);
+  cpu::rgb_to_lab(image, static_cast<float*>(lab.data), num_threads);
 }
 
 }  // namespace superpix

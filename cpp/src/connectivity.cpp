@@ -67,8 +67,8 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   }
   detail::check(labels.ndim == 2 || labels.ndim == 3, kOp,
                 [&] { return "labels must be [H, W] or [D, H, W], got " + labels.shape_string(); });
-  detail::check(labels.size() <= kMaxPixels, kOp, "labels must have at most 2^31 - 1 elements");
   detail::check_data(labels, kOp, "labels");
+  detail::check(labels.size() <= kMaxPixels, kOp, "labels must have at most 2^31 - 1 elements");
   detail::check(params.min_size >= 0, kOp, [&] {
     return "min_size must be at least 0, got " + std::to_string(params.min_size);
   });
@@ -114,7 +114,7 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
     });
   }
   if (on_cuda) return cuda::enforce_connectivity(labels, image, output, params, context);
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return 0;
   if (image != nullptr) {
     float low = 0.0F;

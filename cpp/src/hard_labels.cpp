@@ -27,7 +27,7 @@ void hard_labels(const ArrayView& association, const ArrayView& labels,
   arguments.labels(labels, "labels");
   if (on_cuda) return cuda::hard_labels(association, labels, params, context);
   if (detail::answers_query(context)) return;
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
     using S = typename decltype(type)::type;

@@ -188,7 +188,7 @@ void pool(const ArrayView& features, const ArrayView& labels, const ArrayView& p
   check_arrays(a, false);
   std::int32_t* saved_data = check_saved(a, saved, reduce);
   if (on_cuda) return cuda::pool(kOp, features, labels, pooled, saved_data, reduce, context);
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   pool_checked(a, saved_data, reduce, num_threads);
 }
@@ -206,7 +206,7 @@ void pool_backward(const ArrayView& grad_pooled, const ArrayView& labels, const 
   if (on_cuda) {
     return cuda::unpool(kOp, grad_pooled, labels, saved_data, grad_features, reduce, context);
   }
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   if (reduce == Reduce::kSum || reduce == Reduce::kMean) {
     unpool_checked(a, saved_data, num_threads);
@@ -230,7 +230,7 @@ void unpool(const ArrayView& pooled, const ArrayView& labels, const ArrayView& o
   const Arrays a{kOp, "out", out, "pooled", pooled, labels};
   check_arrays(a, true);
   if (on_cuda) return cuda::unpool(kOp, pooled, labels, nullptr, out, Reduce::kSum, context);
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   unpool_checked(a, nullptr, num_threads);
 }
@@ -244,7 +244,7 @@ void unpool_backward(const ArrayView& grad_out, const ArrayView& labels,
   if (on_cuda) {
     return cuda::pool(kOp, grad_out, labels, grad_pooled, nullptr, Reduce::kSum, context);
   }
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   pool_checked(a, nullptr, Reduce::kSum, num_threads);
 }

@@ -111,7 +111,7 @@ void pyramid_pool(const ArrayView& features, const ArrayView& pooled, const Arra
         "indices must be nullptr for the mean");
   const cpu::PyramidIndices to = check_indices(indices, kOp, {batch, channels, windows});
   if (on_cuda) return cuda::pyramid_pool(features, pooled, indices, params, context);
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   detail::with_floating(features.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
@@ -157,7 +157,7 @@ void pyramid_pool_backward(const ArrayView& grad_pooled, const ArrayView* indice
         ? check_in_plane(static_cast<const std::int64_t*>(from.data), n, height * width, kOp)
         : check_in_plane(static_cast<const std::int32_t*>(from.data), n, height * width, kOp);
   }
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   detail::with_floating(grad_pooled.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
     const cpu::PyramidPoolGradients<S> args{batch * channels,

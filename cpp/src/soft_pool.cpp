@@ -64,7 +64,7 @@ void soft_pool(const ArrayView& values, const ArrayView& association, const Arra
   arguments.weights(weights, "weights");
   check_eps(params.eps, kOp);
   if (on_cuda) return cuda::soft_pool(values, association, pooled, weights, params, context);
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
@@ -96,7 +96,7 @@ void soft_pool_backward(const ArrayView& values, const ArrayView& association,
     return cuda::soft_pool_backward(values, association, pooled, weights, grad_pooled, grad_values,
                                     grad_association, params, context);
   }
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
@@ -118,7 +118,7 @@ void soft_unpool(const ArrayView& centers, const ArrayView& association, const A
   arguments.centers(&centers, "centers", channels);
   arguments.pixels(&out, "out", channels);
   if (on_cuda) return cuda::soft_unpool(centers, association, out, params, context);
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {
@@ -145,7 +145,7 @@ void soft_unpool_backward(const ArrayView& centers, const ArrayView& association
     return cuda::soft_unpool_backward(centers, association, grad_out, grad_centers,
                                       grad_association, params, context);
   }
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (detail::answers_query(context)) return;
   if (association.size() == 0) return;
   detail::with_floating(association.dtype, [&](auto type) {

@@ -67,7 +67,7 @@ void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
                            context);
   }
   if (detail::answers_query(context)) return;
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (features.size() == 0) return;
   detail::with_floating(features.dtype, [&](auto type) {
     using S = typename decltype(type)::type;
@@ -99,7 +99,7 @@ void soft_slic_backward(const ArrayView& features, const ArrayView& history,
                                     grad_features, grad_initial, params, context);
   }
   if (detail::answers_query(context)) return;
-  const int num_threads = detail::resolve_threads(context.num_threads);
+  const int num_threads = detail::resolve_threads(context.num_threads, kOp);
   if (features.size() == 0) return;
   detail::with_floating(features.dtype, [&](auto type) {
     using S = typename decltype(type)::type;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <superpix/error.h>
 #include <superpix/threads.h>
 
 #include <atomic>
@@ -11,6 +10,7 @@
 #include <sched.h>
 #endif
 
+#include "detail/check.h"
 #include "detail/resolve_threads.h"
 
 namespace superpix {
@@ -35,13 +35,16 @@ int default_num_threads() noexcept {
   return usable_processors();
 }
 
+void check_num_threads(int n, const char* op) {
+  detail::check(n >= 0, op, [&] {
+    return "num_threads must be at least 1, or 0 for the default, got " + std::to_string(n);
+  });
+}
+
 }  // namespace
 
 void set_num_threads(int n) {
-  if (n < 0) {
-    throw InvalidArgument("num_threads must be at least 1, or 0 for the default, got " +
-                          std::to_string(n));
-  }
+  check_num_threads(n, "set_num_threads");
   chosen.store(n, std::memory_order_relaxed);
 }
 
@@ -53,11 +56,8 @@ int get_num_threads() noexcept {
 
 namespace detail {
 
-int resolve_threads(int requested) {
-  if (requested < 0) {
-    throw InvalidArgument("num_threads must be at least 1, or 0 for the default, got " +
-                          std::to_string(requested));
-  }
+int resolve_threads(int requested, const char* op) {
+  check_num_threads(requested, op);
   return requested > 0 ? requested : get_num_threads();
 }
 

@@ -2,6 +2,10 @@
 #include <superpix/error.h>
 #include <superpix/types.h>
 
+#include <algorithm>
+
+#include "detail/check.h"
+
 namespace superpix {
 
 std::size_t item_size(DType dtype) noexcept {
@@ -69,10 +73,10 @@ ArrayView ArrayView::contiguous(void* data, DType dtype,
   view.data = data;
   view.dtype = dtype;
   view.ndim = static_cast<int>(shape.size());
-  int axis = 0;
-  for (std::int64_t n : shape) view.shape[axis++] = n;
+  std::copy(shape.begin(), shape.end(), view.shape.begin());
+  detail::check_shape(view, "ArrayView", "shape");
   auto stride = static_cast<std::int64_t>(item_size(dtype));
-  for (axis = view.ndim - 1; axis >= 0; --axis) {
+  for (int axis = view.ndim - 1; axis >= 0; --axis) {
     view.strides[axis] = stride;
     stride *= view.shape[axis];
   }

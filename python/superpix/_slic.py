@@ -149,6 +149,8 @@ def slic(
     on_host = None if inside is None else _device.on_host(inside)
     _check_finite(pixels, on_host, where)
     num_segments = _clipped(_arguments.integer(n_segments, "n_segments"))
+    if num_segments < 1:
+        raise ValueError(f"n_segments must be at least 1, got {n_segments}")
     seed_grid = None
     if on_host is not None and isinstance(where, _device.Cuda):
         seed_grid = _core.choose_seed_grid(on_host, num_segments, spacing_zyx)

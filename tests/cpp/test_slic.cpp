@@ -884,7 +884,7 @@ TEST(SlicErrors, NameTheParameter) {
   };
   for (const std::int64_t n :
        {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::min()}) {
-    refuse("n_segments", [&](SlicParams& p) { p.num_segments = n; });
+    refuse("num_segments", [&](SlicParams& p) { p.num_segments = n; });
   }
   for (const double x : {0.0, -1.0, kNaN, kInf, -kInf}) {
     refuse("compactness", [&](SlicParams& p) { p.compactness = x; });
@@ -923,7 +923,8 @@ TEST(SlicErrors, NameWhatHasNoSeedGrid) {
   const Array<std::uint8_t> bytes({4, 5}, 1);
   expect_error<InvalidType>("mask", [&] { choose_seed_grid(bytes.view(), raw_params(2)); });
   const Array<bool> all({4, 5}, 1);
-  expect_error<InvalidArgument>("n_segments", [&] { choose_seed_grid(all.view(), raw_params(0)); });
+  expect_error<InvalidArgument>("choose_seed_grid: num_segments",
+                                [&] { choose_seed_grid(all.view(), raw_params(0)); });
 }
 
 TEST(SlicErrors, NameTheArray) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "array.h"
 
@@ -49,6 +50,66 @@ TEST(ArrayView, HasNoMoreDimensionsThanItHasRoomFor) {
   float data[1];
   EXPECT_EQ(ArrayView::contiguous(data, {1, 1, 1, 1, 1}).ndim, kMaxDims);
   EXPECT_THROW(ArrayView::contiguous(data, {1, 1, 1, 1, 1, 1}), InvalidArgument);
+}
+
+TEST(ArrayView, ContiguousTakesNoSizesThatCannotBe) {
+  const float* data = nullptr;
+  constexpr std::int64_t kHuge = std::int64_t{1} << 31;
+  EXPECT_THROW(ArrayView::contiguous(data, {2, -1}), InvalidArgument);
+  EXPECT_THROW(ArrayView::contiguous(data, {kHuge, kHuge, 2}), InvalidArgument);
+  EXPECT_EQ(ArrayView::contiguous(data, {kHuge, kHuge / 4}).size(), kHuge * kHuge / 4);
+}
+
+TEST(ArrayView, EveryOpRefusesShapesThatCannotBe) {
+  std::vector<char> memory(4096);
+  const auto refuse = [&](const char* op, DType dtype, std::initializer_list<std::int64_t> shape,
+                          auto call) {
+    const auto expect_refusal = [&](const ArrayView& view) {
+      std::string message = "nothing thrown";
+      try {
+        call(view);
+      } catch (const InvalidArgument& error) {
+        message = error.what();
+      }
+      EXPECT_TRUE(message.starts_with(op)) << message << " " << view.shape_string();
+    };
+    const ArrayView view = ArrayView::contiguous(memory.data(), dtype, shape);
+    for (int axis = 0; axis < view.ndim; ++axis) {
+      ArrayView negative = view;
+      negative.shape[axis] *= -1;
+      expect_refusal(negative);
+      negative.shape[(axis + 1) % view.ndim] *= -1;  // the product is positive again
+      expect_refusal(negative);
+    }
+    ArrayView huge = view;
+    for (int axis = 0; axis < view.ndim - 1; ++axis) huge.shape[axis] = std::int64_t{1} << 32;
+    expect_refusal(huge);
+  };
+  const auto array = [&](DType dtype, std::initializer_list<std::int64_t> shape) {
+    return ArrayView::contiguous(memory.data(), dtype, shape);
+  };
+  const ArrayView labels = array(DType::kInt32, {4, 5});
+  const ArrayView cells = array(DType::kFloat32, {1, 2, 1});
+  refuse("slic: image", DType::kUInt8, {4, 5, 3},
+         [&](const ArrayView& image) { slic(image, nullptr, labels, {}); });
+  refuse("enforce_connectivity: labels", DType::kInt32, {4, 5},
+         [&](const ArrayView& view) { enforce_connectivity(view, nullptr, labels, {}); });
+  refuse("rgb_to_lab: image", DType::kUInt8, {4, 5, 3}, [&](const ArrayView& image) {
+    rgb_to_lab(image, array(DType::kFloat32, {4, 5, 3}));
+  });
+  refuse("pool: features", DType::kFloat32, {1, 2, 4, 5}, [&](const ArrayView& features) {
+    pool(features, array(DType::kInt32, {1, 4, 5}), cells, nullptr, Reduce::kSum);
+  });
+  refuse("soft_slic: features", DType::kFloat32, {1, 2, 4, 5}, [&](const ArrayView& features) {
+    soft_slic(features, nullptr, nullptr, cells, nullptr, {});
+  });
+  refuse("pyramid_pool: features", DType::kFloat32, {1, 2, 4, 5}, [&](const ArrayView& features) {
+    pyramid_pool(features, array(DType::kFloat32, {1, 2, 50}), nullptr, {});
+  });
+  refuse("hard_labels: association", DType::kFloat32, {1, 9, 4, 5},
+         [&](const ArrayView& association) {
+           hard_labels(association, array(DType::kInt32, {1, 4, 5}), {});
+         });
 }
 
 TEST(ArrayView, ContiguousHasTheStridesOfC) {

@@ -32,6 +32,12 @@ void reverse_kernel(int* out) {
   out[blockIdx.x * blockDim.x + threadIdx.x] = shared[blockDim.x - 1 - threadIdx.x];
 }
 
+TEST(Call, TellsDevicesThatItIsNotCompiledForFromOtherErrors) {
+  EXPECT_NO_THROW(cuda::check(cudaSuccess, "op"));
+  EXPECT_THROW(cuda::check(cudaErrorInvalidValue, "op"), CudaError);
+  EXPECT_THROW(cuda::check(cudaErrorNoKernelImageForDevice, "op"), DeviceUnavailable);
+}
+
 TEST(Machine, BarriersAndSharedMemory) {
   std::vector<int> out(2 * 50);
   launch(reverse_kernel, 2, 50, 50 * sizeof(int), out.data());

@@ -82,6 +82,14 @@ labels = consumer.slic(image, 20) - 1
 features = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32)
 means = consumer.mean(features, labels, 20)
 assert np.array_equal(means, sp.pool(features, labels, 20))
+if sp.cuda_available():
+    import torch
+
+    pixels = torch.from_numpy(image).cuda()
+    found = torch.empty(image.shape[:2], dtype=torch.int32, device="cuda")
+    size = consumer.workspace_size(pixels, found, 20)
+    consumer.slic_cuda(pixels, found, torch.empty(size, dtype=torch.uint8, device="cuda"), 20)
+    assert np.array_equal(found.cpu(), sp.slic(image, 20))
 try:
     consumer.slic(image[..., :2], 20)
 except ValueError as error:
@@ -95,7 +103,7 @@ else:
         command, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "RGB image, got 2 channels" in done.stdout
+    assert "image is RGB, got 2 channels" in done.stdout
 
 
 def test_get_include_and_get_cmake_dir_are_there() -> None:

@@ -6,7 +6,8 @@
  * What an operation computes, and what it takes, stands in the C++ header of the same name; an
  * array means here what it means there. Results are those of C++, bit for bit.
  *
- * - Arrays are the caller's, and used during the call alone.
+ * - Arrays are the caller's, and used during the call alone; on CUDA they and the workspace until
+ *   the stream has passed it.
  * - Functions may be called from several threads at once, as long as no output is shared.
  * - Functions that can fail return a superpix_status. What outputs hold after a failure is not
  *   specified.
@@ -30,7 +31,7 @@ typedef enum superpix_status {
   SUPERPIX_OK = 0,
   SUPERPIX_INVALID_ARGUMENT = 1,   /**< An argument has a value that the operation does not take. */
   SUPERPIX_INVALID_TYPE = 2,       /**< An array has a dtype that the operation does not take. */
-  SUPERPIX_DEVICE_UNAVAILABLE = 3, /**< There is no such device, or no kernel for it. */
+  SUPERPIX_DEVICE_UNAVAILABLE = 3, /**< No such device, or one it was not compiled for. */
   SUPERPIX_CUDA_ERROR = 4,         /**< A call of CUDA failed, or work enqueued before did. */
   SUPERPIX_OUT_OF_MEMORY = 5,      /**< Working memory could not be had. */
   SUPERPIX_INTERNAL_ERROR = 6      /**< A mistake of this library; please report it. */
@@ -68,7 +69,8 @@ typedef struct superpix_array {
   int32_t dtype;          /**< A superpix_dtype. */
   int32_t ndim;           /**< From 0 to 5. */
   const int64_t* shape;   /**< ndim numbers, each at least 0. */
-  const int64_t* strides; /**< ndim numbers of bytes, of any sign; NULL: C-contiguous. */
+  const int64_t* strides; /**< ndim numbers of bytes, of any sign; NULL: C-contiguous. Elements of
+                             C-contiguous arrays are aligned to their size. */
 } superpix_array;
 
 /** Where arrays lie, and where an operation runs. */
@@ -85,8 +87,8 @@ typedef struct superpix_context {
   void* stream;            /**< CUDA only: a cudaStream_t; NULL is the default stream. */
   void* workspace;         /**< CUDA only: memory of the device, aligned to 256 bytes. */
   size_t workspace_size;   /**< CUDA only: its bytes. */
-  size_t* workspace_query; /**< CUDA only: if not NULL, the call writes the bytes it needs here and
-                              does nothing else. */
+  size_t* workspace_query; /**< If not NULL, the call writes the bytes of workspace it needs here
+                              (0 on the CPU) and does nothing else. */
 } superpix_context;
 
 /** How many threads later calls of this process take; 0 goes back to the default. */
@@ -124,7 +126,10 @@ typedef struct superpix_slic_params {
   const superpix_seed_grid* seed_grid; /**< CUDA with a mask: the mask's. Otherwise NULL. */
 } superpix_slic_params;
 
-/** Gives parameters the defaults of superpix::SlicParams. */
+/**
+ * Gives parameters the defaults of superpix::SlicParams. For photographs set convert_to_lab, too:
+ * the compactness of 10 is meant for CIELAB.
+ */
 SUPERPIX_API superpix_status superpix_slic_defaults(superpix_slic_params* params);
 
 /**
@@ -133,10 +138,10 @@ SUPERPIX_API superpix_status superpix_slic_defaults(superpix_slic_params* params
  * @param[in]  image       [H,W,C] or [D,H,W,C].
  * @param[in]  mask        NULL, or bool [H,W] / [D,H,W].
  * @param[out] labels      int32 [H,W] / [D,H,W], C-contiguous.
- * @param[in]  params      NULL: the defaults.
+ * @param[in]  params      NULL: the defaults, which see superpix_slic_defaults().
  * @param[in]  context     NULL: the CPU.
  * @param[out] num_labels  NULL, or how many labels there are (without enforce_connectivity: how
- * many clusters); -1 on CUDA, where that is not waited for.
+ * many clusters); -1 where it would have to be waited for, as on CUDA with enforce_connectivity.
  */
 SUPERPIX_API superpix_status superpix_slic(const superpix_array* image, const superpix_array* mask,
                                            const superpix_array* labels,
@@ -149,7 +154,7 @@ SUPERPIX_API superpix_status superpix_choose_seed_grid(const superpix_array* mas
                                                        superpix_seed_grid* grid);
 
 /** superpix::rgb_to_lab of superpix/color.h: sRGB [..., 3] to CIELAB, float32 of the same shape. */
-SUPERPIX_API superpix_status superpix_rgb_to_lab(const superpix_array* rgb,
+SUPERPIX_API superpix_status superpix_rgb_to_lab(const superpix_array* image,
                                                  const superpix_array* lab,
                                                  const superpix_context* context);
 

@@ -15,7 +15,8 @@ struct ConnectivityParams {
   std::int64_t min_size = 0;
   /// Components with more pixels than this are split; 0 for no limit.
   std::int64_t max_size = 0;
-  /// The first output label; pixels with a negative input label get start_label - 1.
+  /// The first output label; pixels with a negative input label get start_label - 1. Above -2^31,
+  /// and so small that as many labels as there are pixels stay below 2^31.
   std::int32_t start_label = 1;
   /// Rounds of border refinement after the merging, of [H,W] with an image.
   int refine_iter = 0;
@@ -45,7 +46,8 @@ struct ConnectivityParams {
 ///    stays connected and keeps min_size pixels; in the order that docs/accuracy.md tells. Labels
 ///    keep their numbers.
 ///
-/// @param[in]  labels   [H,W] or [D,H,W], any integer dtype, any strides; negative is ignored.
+/// @param[in]  labels   [H,W] or [D,H,W], any integer dtype, any strides, at most 2^31 - 1 pixels;
+///                      negative is ignored.
 /// @param[in]  image    nullptr, or [H,W,C] / [D,H,W,C], float32, C-contiguous, finite: colours, in
 ///                      units in which kappa = 1 is a just noticeable squared difference (CIELAB).
 /// @param[out] output   int32, the shape of labels, C-contiguous; may be the memory of labels that
@@ -61,7 +63,7 @@ struct ConnectivityParams {
 /// Time O(N) in practice; a fragment takes as long as a box around it has pixels, and components
 /// above max_size are cut by one block each. Workspace about 40 bytes for each pixel, 8 for each of
 /// its channels and, with max_size, another 12; with refine_iter 43 more, and 4 for each channel.
-/// Throws InvalidArgument, InvalidType, DeviceUnavailable.
+/// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 SUPERPIX_API std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
                                                const ArrayView& output,
                                                const ConnectivityParams& params,

@@ -9,7 +9,8 @@
 
 namespace superpix {
 
-/// An argument has a value that the op does not take; the message names it. (Python: ValueError)
+/// An argument has a value that the op does not take; the message names op and argument.
+/// (Python: ValueError)
 class SUPERPIX_API InvalidArgument : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
@@ -21,7 +22,7 @@ class SUPERPIX_API InvalidType : public InvalidArgument {
   using InvalidArgument::InvalidArgument;
 };
 
-/// The device that was asked for is not there, or the op has no kernel for it.
+/// The device that was asked for is not there, or the library was not compiled for it.
 /// (Python: RuntimeError)
 class SUPERPIX_API DeviceUnavailable : public std::runtime_error {
  public:

@@ -29,7 +29,7 @@ struct HardLabelsParams {
 ///
 /// The result depends neither on the number of threads nor on the instruction set. Time is that of
 /// reading the association once; beyond the arguments there is one row of labels for each thread.
-/// Throws InvalidArgument, InvalidType, DeviceUnavailable.
+/// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 SUPERPIX_API void hard_labels(const ArrayView& association, const ArrayView& labels,
                               const HardLabelsParams& params, const Context& context = {});
 

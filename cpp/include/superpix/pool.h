@@ -30,7 +30,8 @@ enum class Reduce : std::uint8_t {
 /// @param[in]  labels    [B,Hl,Wl] int32 or int64, C-contiguous, Hl >= H, Wl >= W. From 0 to K - 1,
 ///                       or -1: the pixel belongs to no segment.
 /// @param[out] pooled    [B,C,K], dtype of features, K >= 1. 0 where a segment has no pixels.
-/// @param[out] saved     nullptr, or pool_saved_layout(): what pool_backward() needs.
+/// @param[out] saved     nullptr, or pool_saved_layout(): what pool_backward() needs. Not written
+///                       where there are no channels.
 /// @param[in]  reduce    sum, mean, maximum or minimum.
 /// @param[in]  context   where and how to run.
 ///
@@ -49,7 +50,7 @@ enum class Reduce : std::uint8_t {
 /// of 1024, none of which goes through more than 40 additions. The workspace has about 14 bytes for
 /// every pixel of the labels (or 12 and, if that is more, 4 for every segment), and for every
 /// channel of 16 of these pixels a value, of maxima and minima also its index. Throws
-/// InvalidArgument, InvalidType, DeviceUnavailable.
+/// InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 SUPERPIX_API void pool(const ArrayView& features, const ArrayView& labels, const ArrayView& pooled,
                        const ArrayView* saved, Reduce reduce, const Context& context = {});
 
@@ -69,9 +70,9 @@ SUPERPIX_API ArrayView pool_saved_layout(std::int64_t batch, std::int64_t channe
 /// @param[in]  reduce         as in pool().
 /// @param[in]  context        where and how to run.
 ///
-/// On CUDA, `saved` is not checked either; an index of a cell that its segment does not have is
-/// ignored.
-/// Throws as pool().
+/// Throws as pool(), and InvalidArgument if `saved` has an index that is not of a cell. Its counts
+/// are taken as they are, and for maxima and minima labels are not read. On CUDA indices are not
+/// checked; that of a cell that its segment does not have is ignored.
 SUPERPIX_API void pool_backward(const ArrayView& grad_pooled, const ArrayView& labels,
                                 const ArrayView* saved, const ArrayView& grad_features,
                                 Reduce reduce, const Context& context = {});

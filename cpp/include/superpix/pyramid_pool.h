@@ -45,7 +45,7 @@ struct PyramidPoolParams {
 /// grow with the size of the plane. The bits of a result depend neither on the number of threads
 /// nor on the position in the batch. Time is that of reading the features once; beyond the
 /// arguments there are some rows of sums for each thread.
-/// Throws InvalidArgument, InvalidType, DeviceUnavailable.
+/// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 SUPERPIX_API void pyramid_pool(const ArrayView& features, const ArrayView& pooled,
                                const ArrayView* indices, const PyramidPoolParams& params,
                                const Context& context = {});

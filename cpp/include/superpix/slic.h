@@ -25,7 +25,9 @@ struct SlicParams {
   /// How many superpixels are wanted, >= 1. The grid of seeds comes as near as its cells can be
   /// kept nearly square; from the number of pixels on, every pixel is a label of its own.
   std::int64_t num_segments = 100;
-  /// What one cell side of distance counts in units of colour: m in D below. Finite, > 0.
+  /// What one cell side of distance counts in units of colour: m in D below. Finite, > 0. With
+  /// convert_to_lab these are units of CIELAB, of which 10 suits photographs. Without it channels
+  /// are scaled to [0, 1] (value_range), and 10 leaves nothing but the grid: begin with 0.1.
   double compactness = 10.0;
   /// Rounds of assignment and update, >= 0; 0 gives the cells of the grid. In 2-D (not with
   /// slic_zero), where cells have more than 192 pixels on average, all but the last two rounds
@@ -35,7 +37,8 @@ struct SlicParams {
   std::array<double, 3> sigma{0.0, 0.0, 0.0};
   /// Size of a voxel along z, y, x, from 1e-30 to 1e30: weights distances and shapes the cells.
   std::array<double, 3> spacing{1.0, 1.0, 1.0};
-  /// Convert RGB to CIELAB first; the image must have 3 channels.
+  /// Convert RGB to CIELAB first; the image must have 3 channels. For photographs (Python's slic
+  /// does so for all images of 3 channels).
   bool convert_to_lab = false;
   /// The values that count as 0 and 1. Without it: the least and greatest value inside the mask, so
   /// that labels do not depend on scale and offset. Low < high, finite.
@@ -70,15 +73,15 @@ struct SlicParams {
 /// follows, and in 2-D the smoothing before it and the border refinement after it of
 /// docs/accuracy.md.
 ///
-/// @param[in]  image    [H,W,C] or [D,H,W,C], any dtype, any strides, C >= 1, finite inside
-///                      the mask.
+/// @param[in]  image    [H,W,C] or [D,H,W,C], any dtype, any strides, C from 1 to 65536, from 1
+///                      to 2^31 - 1 pixels, finite inside the mask.
 /// @param[in]  mask     nullptr, or bool [H,W] / [D,H,W], any strides, at least one true: where to
 ///                      segment. The seeds are spread over the mask.
 /// @param[out] labels   int32 [H,W] / [D,H,W], C-contiguous.
 /// @param[in]  params   how to divide.
 /// @param[in]  context  where and how to run.
-/// @return the number of labels with enforce_connectivity, or -1 on CUDA, where it is not waited
-///         for; without it the number of clusters, and labels may have gaps.
+/// @return the number of labels with enforce_connectivity, or -1 where it would have to be waited
+///         for, as on CUDA; without it the number of clusters, and labels may have gaps.
 ///
 /// uint8 RGB that is converted to CIELAB (2-D, no mask, blur or slic_zero) is computed in integers.
 /// Labels never depend on the number of threads nor on the instruction set. On CUDA they are the
@@ -88,8 +91,9 @@ struct SlicParams {
 /// of, cannot be refused there: they give labels that mean nothing.
 ///
 /// Time is proportional to pixels * C * max_num_iter, whatever num_segments is. Memory beyond the
-/// arguments on the CPU, in bytes for each pixel: about 12 where labels are computed in integers,
-/// else 4 C + 8, with a blur 8 C + 8. Throws InvalidArgument, InvalidType, DeviceUnavailable,
+/// arguments on the CPU, in bytes for each pixel: about 7 where labels are computed in integers,
+/// else 4 C + 8, with a blur 8 C + 8; up to 43 more where most pixels are fragments, as in white
+/// noise; and 600 for each superpixel. Throws InvalidArgument, InvalidType, DeviceUnavailable,
 /// CudaError.
 SUPERPIX_API std::int64_t slic(const ArrayView& image, const ArrayView* mask,
                                const ArrayView& labels, const SlicParams& params,

@@ -45,8 +45,8 @@ struct SoftUnpoolParams {
 /// Candidates that do not exist are left out, whatever their association says. A superpixel
 /// without weight gets 0 if eps > 0.
 ///
-/// @param[in]  values       [B,D,H,W] float16, bfloat16, float32 or float64, C-contiguous, D >= 1.
-///                          16-bit values are computed with in float32.
+/// @param[in]  values       [B,D,H,W] float16, bfloat16, float32 or float64, C-contiguous, D from 1
+///                          to 65536, H W < 2^31. 16-bit values are computed with in float32.
 /// @param[in]  association  [B,9,H,W], dtype of values, C-contiguous. Channel 3 (dy + 1) + dx + 1
 ///                          is the superpixel dy cells below the pixel's own and dx to the right.
 /// @param[out] pooled       [B,D,K], dtype of values, K = rows * columns in row-major order: P.
@@ -56,7 +56,7 @@ struct SoftUnpoolParams {
 /// @param[in]  context      where and how to run.
 ///
 /// The bits of a result depend neither on the number of threads nor on the position in the batch.
-/// Throws InvalidArgument, InvalidType, DeviceUnavailable.
+/// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 SUPERPIX_API void soft_pool(const ArrayView& values, const ArrayView& association,
                             const ArrayView& pooled, const ArrayView* weights,
                             const SoftPoolParams& params, const Context& context = {});
@@ -84,14 +84,15 @@ SUPERPIX_API void soft_pool_backward(const ArrayView& values, const ArrayView& a
 /// Candidates that do not exist are left out of both sums. O_p is 0 where R_p is, or would
 /// overflow 1 / R_p.
 ///
-/// @param[in]  centers      [B,D,K] float16, bfloat16, float32 or float64, C-contiguous, D >= 1.
+/// @param[in]  centers      [B,D,K] float16, bfloat16, float32 or float64, C-contiguous, D from 1
+///                          to 65536.
 /// @param[in]  association  [B,9,H,W], dtype of centers, C-contiguous; as in soft_pool().
 /// @param[out] out          [B,D,H,W], dtype of centers: O.
 /// @param[in]  params       the grid, and whether associations are normalised.
 /// @param[in]  context      where and how to run.
 ///
 /// The bits of a result depend neither on the number of threads nor on the position in the batch.
-/// Throws InvalidArgument, InvalidType, DeviceUnavailable.
+/// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 SUPERPIX_API void soft_unpool(const ArrayView& centers, const ArrayView& association,
                               const ArrayView& out, const SoftUnpoolParams& params,
                               const Context& context = {});

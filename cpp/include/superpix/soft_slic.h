@@ -35,8 +35,9 @@ inline constexpr double kLeastSoftWeight = 1e-3;
 /// after Jampani et al., "Superpixel Sampling Networks" (ECCV 2018), with A as in the published
 /// code: normalised over superpixels first. S starts as `initial_centers` or as the means of cells.
 ///
-/// @param[in]  features         [B,C,H,W] float16, bfloat16, float32 or float64, C-contiguous,
-///                              C >= 1. 16-bit features are computed with in float32.
+/// @param[in]  features         [B,C,H,W] float16, bfloat16, float32 or float64, C-contiguous, C
+///                              from 1 to 65536, H W < 2^31. 16-bit features are computed with in
+///                              float32.
 /// @param[in]  initial_centers  nullptr, or [B,C,K], dtype of features, C-contiguous.
 /// @param[out] association      nullptr, or [B,9,H,W], dtype of features: the last A. Channel
 ///                              3 (dy + 1) + dx + 1 is the superpixel dy cells below the pixel's
@@ -49,10 +50,11 @@ inline constexpr double kLeastSoftWeight = 1e-3;
 /// @param[in]  context          where and how to run.
 ///
 /// The bits of a result depend neither on the number of threads nor on the position in the batch.
-/// Features that are not finite make the results near them NaN. Memory beyond the arguments, in
-/// elements of float32 (float64 for float64 features): 3 B K (C + 1), for C up to 64 also at most
-/// 70,000 a thread, B K (C + 1) if initial_centers are given, and the history if it is not.
-/// Throws InvalidArgument, InvalidType, DeviceUnavailable.
+/// On the CPU, denormal numbers count as 0. Features that are not finite make the results near them
+/// NaN. Memory beyond the arguments, in elements of float32 (float64 for float64 features):
+/// 3 B K (C + 1), for C up to 64 also at most 70,000 a thread, B K (C + 1) if initial_centers are
+/// given, and the history if it is not.
+/// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 SUPERPIX_API void soft_slic(const ArrayView& features, const ArrayView* initial_centers,
                             const ArrayView* association, const ArrayView& centers,
                             const ArrayView* history, const SoftSlicParams& params,

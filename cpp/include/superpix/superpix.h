@@ -10,8 +10,9 @@
 ///   wrong. What outputs hold after an exception is not specified.
 /// - Threads: any number of threads may call any op at once. An op shares its work among as many
 ///   threads as Context says, or works alone where another op has the workers.
-/// - Cost: time grows with the number of elements of the arrays, times the iterations. A thread's
-///   working memory is kept for the next call, up to 128 MiB in all.
+/// - Cost: time grows with the number of elements of the arrays, times the iterations. Working
+///   memory is kept for the next call: up to 128 MiB in all, and what each thread merged components
+///   in.
 #pragma once
 
 // IWYU pragma: begin_exports

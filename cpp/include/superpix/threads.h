@@ -11,8 +11,9 @@ namespace superpix {
 /// default. Throws InvalidArgument for a negative n. Safe to call from any thread.
 SUPERPIX_API void set_num_threads(int n);
 
-/// The number of threads in use: what was set, else SUPERPIX_NUM_THREADS, else the processors that
-/// this process may run on.
+/// The number of threads that an op asks for: what was set, else the environment variable
+/// SUPERPIX_NUM_THREADS as it was at the first call, else the processors that this process may run
+/// on. No more than 64 ever work.
 SUPERPIX_API int get_num_threads() noexcept;
 
 }  // namespace superpix

@@ -55,16 +55,17 @@ template <> struct DTypeOf<double> { static constexpr DType value = DType::kFloa
 inline constexpr int kMaxDims = 5;
 
 /// A view of an n-dimensional array. It owns nothing; the caller keeps the memory alive for the
-/// call. Strides are in bytes, may be negative, and need not be multiples of the element size.
+/// call. Strides are in bytes and may be negative. Where an op takes any strides, elements need not
+/// be aligned; those of C-contiguous arrays are aligned to their size.
 struct SUPERPIX_API ArrayView {
   void* data = nullptr;                          ///< The element at index 0 of every axis.
   DType dtype = DType::kFloat32;                 ///< Of every element.
   int ndim = 0;                                  ///< How many axes there are.
-  std::array<std::int64_t, kMaxDims> shape{};    ///< Elements along the first ndim axes.
+  std::array<std::int64_t, kMaxDims> shape{};    ///< Elements along the first ndim axes, >= 0.
   std::array<std::int64_t, kMaxDims> strides{};  ///< Bytes from one element to the next.
 
   /// A C-contiguous array of `shape` at `data`. Throws InvalidArgument for more than kMaxDims
-  /// sizes.
+  /// sizes, one below 0, and 2^63 bytes or more.
   template <class T>
   static ArrayView contiguous(const T* data, std::initializer_list<std::int64_t> shape) {
     return contiguous(const_cast<T*>(data), DTypeOf<T>::value, shape);
@@ -100,12 +101,14 @@ enum class Device : std::uint8_t {
 ///     context.workspace_size = bytes;
 ///     soft_slic(..., context);
 ///
-/// The size follows from the shapes, dtypes and parameters. The workspace may be used for something
-/// else, or freed in the order of the stream, as soon as the op has returned.
+/// The arguments are those of the run, pointers included. The size follows from the shapes, dtypes
+/// and parameters. The workspace may be used for something else, or freed in the order of the
+/// stream, as soon as the op has returned.
 struct Context {
   /// Where arrays lie, and where the op runs.
   Device device = Device::kCpu;
-  /// CPU only: how many threads may work; 0 takes get_num_threads(). Results never depend on it.
+  /// CPU only: how many threads may work, of which at most 64 do; 0 takes get_num_threads().
+  /// Results never depend on it.
   int num_threads = 0;
   /// CUDA only: the device that arrays and stream belong to. The current one stays what it is.
   int device_index = 0;
@@ -115,7 +118,7 @@ struct Context {
   void* workspace = nullptr;
   /// CUDA only: its size in bytes.
   std::size_t workspace_size = 0;
-  /// CUDA only: where an op, instead of running, writes how many bytes it needs.
+  /// Where an op, instead of running, writes how many bytes it needs: none on the CPU.
   std::size_t* workspace_query = nullptr;
 };
 

@@ -189,9 +189,9 @@ Stretch find_stretch(const ArrayView& image, const ArrayView* mask, const SlicPa
   const Extremes e = detail::dispatch(image.dtype, [&](auto tag) {
     return find_extremes<typename decltype(tag)::type>(image, mask, num_threads);
   });
-  if (e.nan) throw InvalidArgument("unmasked NaN values in image are not supported");
+  if (e.nan) throw InvalidArgument("slic: unmasked NaN values in image are not supported");
   if (std::isinf(e.low) || std::isinf(e.high)) {
-    throw InvalidArgument("unmasked infinite values in image are not supported");
+    throw InvalidArgument("slic: unmasked infinite values in image are not supported");
   }
   return choose_stretch(e, params);
 }

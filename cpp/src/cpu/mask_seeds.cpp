@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/mask_seeds.h"
 
-#include <superpix/error.h>
-
 #include <algorithm>
 #include <cstdlib>
 
+#include "detail/check.h"
 #include "detail/load.h"
 
 namespace superpix::cpu {
@@ -85,11 +84,11 @@ MaskSeeds seeds_on(const CellGrid& grid, const BoxCounts& counts) {
 }  // namespace
 
 MaskSeeds place_mask_seeds(const ArrayView& mask, const std::array<double, 3>& spacing,
-                           std::int64_t num_segments) {
+                           std::int64_t num_segments, const char* op) {
   const Extent shape{mask.shape[0], mask.shape[1], mask.shape[2]};
   const BoxCounts counts(mask);
   const std::int64_t inside = counts.count({0, 0, 0}, shape);
-  if (inside == 0) throw InvalidArgument("mask must be true somewhere, but it is false everywhere");
+  detail::check(inside > 0, op, "mask must be true somewhere, but it is false everywhere");
 
   // Cells in the mask grow with cells in all, so this settles quickly; the nearest found is kept.
   const auto num_pixels = static_cast<double>(shape[0] * shape[1] * shape[2]);

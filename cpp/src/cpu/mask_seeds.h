@@ -23,8 +23,8 @@ struct MaskSeeds {
 /// has a seed when the mask covers half of it, or when otherwise a part of the mask would have no
 /// seed in the cells around it. Cells of the latter kind take turns, 4 (z % 2) + 2 (y % 2) + x % 2,
 /// so that those of a turn do not touch, and could be asked in any order. Throws InvalidArgument
-/// when the mask is false everywhere.
+/// ("op: message") when the mask is false everywhere.
 MaskSeeds place_mask_seeds(const ArrayView& mask, const std::array<double, 3>& spacing,
-                           std::int64_t num_segments);
+                           std::int64_t num_segments, const char* op);
 
 }  // namespace superpix::cpu

@@ -246,7 +246,7 @@ void pool_in(const PoolArgs<S>& args, const LabelMaps& maps, Reduce reduce, int 
   };
 
   // Threads share out the groups, or the bands of each group in turn.
-  const bool by_group = num_bands == 1 || groups.size() >= 4 * num_threads;
+  const bool by_group = num_bands == 1 || groups.size() / 4 >= num_threads;
   parallel_for(groups.size(), 1, by_group ? num_threads : 1,
                [&](std::int64_t begin, std::int64_t end) {
                  std::vector<Table> tables;
@@ -330,7 +330,7 @@ void unpool_in(const UnpoolArgs<S>& args, const LabelMaps& maps, int num_threads
   constexpr std::int64_t kGrain = 16;
   const std::int64_t cells = args.labels.cells();
   const ChannelGroups groups(args.labels.batch, args.channels, kWidth);
-  const bool by_group = groups.size() >= 4 * num_threads;
+  const bool by_group = groups.size() / 4 >= num_threads;
   const bool streams =
       std::is_same_v<S, float> &&
       args.labels.batch * args.channels * cells * std::int64_t{sizeof(S)} > kLargeOutput &&

@@ -124,7 +124,7 @@ class Pyramid {
 
   /// Whether threads must share planes, as there are too few for all to have the same work.
   bool shares_planes() const {
-    return num_threads_ > 1 && planes_ < 8 * num_threads_ && plane_size_ >= kLargePlane;
+    return num_threads_ > 1 && planes_ / 8 < num_threads_ && plane_size_ >= kLargePlane;
   }
 
  private:

@@ -108,7 +108,7 @@ std::int64_t slic(const ArrayView& image, const ArrayView* mask, std::int32_t* l
   std::int64_t num_pixels = shape[0] * shape[1] * shape[2];
   MaskSeeds seeds;
   if (mask != nullptr) {
-    seeds = place_mask_seeds(*mask, params.spacing, params.num_segments);
+    seeds = place_mask_seeds(*mask, params.spacing, params.num_segments, "slic");
     num_pixels = seeds.num_pixels;
   } else {
     seeds.cells = choose_cells(shape, params.spacing, params.num_segments);

@@ -7,6 +7,8 @@
 #include <superpix/types.h>
 
 #include <concepts>
+#include <cstdint>
+#include <limits>
 #include <string>
 
 namespace superpix::detail {
@@ -22,8 +24,26 @@ void check(bool condition, const char* op, Message message) {
   if (!condition) check(false, op, std::string(message()).c_str());
 }
 
-/// Throws if an array with elements has no memory.
+/// Throws unless there are at most kMaxDims sizes, none below 0, of fewer than 2^63 bytes in all.
+inline void check_shape(const ArrayView& view, const char* op, const char* argument) {
+  const auto must = [&](const char* what) {
+    return std::string(argument) + " must have " + what + ", got ";
+  };
+  check(view.ndim >= 0 && view.ndim <= kMaxDims, op,
+        [&] { return must("from 0 to 5 dimensions") + std::to_string(view.ndim); });
+  auto bytes = static_cast<std::int64_t>(item_size(view.dtype));
+  for (int axis = 0; axis < view.ndim; ++axis) {
+    const std::int64_t n = view.shape[axis];
+    check(n >= 0, op, [&] { return must("sizes of at least 0") + view.shape_string(); });
+    check(n == 0 || bytes <= std::numeric_limits<std::int64_t>::max() / n, op,
+          [&] { return must("fewer than 2^63 bytes") + view.shape_string(); });
+    bytes *= n;
+  }
+}
+
+/// Throws if a shape is none, or an array with elements has no memory.
 inline void check_data(const ArrayView& view, const char* op, const char* argument) {
+  check_shape(view, op, argument);
   check(view.data != nullptr || view.size() == 0, op,
         [&] { return std::string(argument) + " must point to its elements, got nullptr"; });
 }
@@ -34,14 +54,8 @@ inline void check_output(const ArrayView& view, DType dtype, const char* op, con
     throw InvalidType(std::string(op) + ": " + argument + " must be " + name(dtype) + ", got " +
                       name(view.dtype));
   }
-  check(view.is_contiguous(), op, [&] { return std::string(argument) + " must be C-contiguous"; });
   check_data(view, op, argument);
-}
-
-inline void check_cpu(const Context& context, const char* op) {
-  if (context.device != Device::kCpu) {
-    throw DeviceUnavailable(std::string(op) + ": there is no CUDA kernel for this op");
-  }
+  check(view.is_contiguous(), op, [&] { return std::string(argument) + " must be C-contiguous"; });
 }
 
 inline bool is_floating(DType dtype) {

@@ -21,10 +21,11 @@ namespace superpix::detail {
 class SoftArguments {
  public:
   static constexpr std::int64_t kMostChannels = 65536;
+  static constexpr std::int64_t kMostPixels = std::numeric_limits<std::int32_t>::max();
 
   SoftArguments(const char* op, const ArrayView& first, const char* argument, std::int64_t rows,
                 std::int64_t columns)
-      : op_(op), first_(first), num_cells_(rows * columns) {
+      : op_(op), first_(first) {
     if (!is_floating(first.dtype)) {
       throw InvalidType(std::string(op) + ": " + argument +
                         " must be float16, bfloat16, float32 or float64, got " + name(first.dtype));
@@ -38,7 +39,7 @@ class SoftArguments {
     });
     check(first.shape[1] <= kMostChannels, op,
           [&] { return std::string(argument) + " must have at most 65536 channels"; });
-    check(first.shape[2] * first.shape[3] <= std::numeric_limits<std::int32_t>::max(), op,
+    check(first.shape[3] == 0 || first.shape[2] <= kMostPixels / first.shape[3], op,
           [&] { return std::string(argument) + " must have at most 2^31 - 1 pixels an image"; });
     check(rows >= 1 && rows <= first.shape[2] && columns >= 1 && columns <= first.shape[3], op,
           [&] {
@@ -46,6 +47,7 @@ class SoftArguments {
                    std::to_string(rows) + " x " + std::to_string(columns) + " for " +
                    first.shape_string();
           });
+    num_cells_ = rows * columns;
   }
 
   /// [B,channels,H,W], or nullptr.
@@ -93,7 +95,7 @@ class SoftArguments {
 
   const char* op_;
   const ArrayView& first_;
-  std::int64_t num_cells_;
+  std::int64_t num_cells_ = 0;
 };
 
 template <class T>

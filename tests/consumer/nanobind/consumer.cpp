@@ -47,14 +47,18 @@ Array new_array(std::size_t rows, std::size_t columns) {
   return Array(memory.release(), {rows, columns}, owner);
 }
 
-/// SLIC of an image [H,W,3] in the memory of the CPU.
-Labels slic(const nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu>& image, int num_segments) {
-  Labels labels = new_array<Labels, std::int32_t>(image.shape(0), image.shape(1));
+superpix::SlicParams params_of(int num_segments) {
   superpix::SlicParams params;
   params.num_segments = num_segments;
   params.convert_to_lab = true;
+  return params;
+}
+
+/// SLIC of an image [H,W,3] in the memory of the CPU.
+Labels slic(const nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu>& image, int num_segments) {
+  Labels labels = new_array<Labels, std::int32_t>(image.shape(0), image.shape(1));
   superpix::slic(view_of(nb::ndarray<nb::ro>(image)), nullptr, view_of(nb::ndarray<nb::ro>(labels)),
-                 params);
+                 params_of(num_segments));
   return labels;
 }
 
@@ -77,39 +81,40 @@ Means mean(
   return means;
 }
 
-/// SLIC of an image [H,W,3] uint8 in the memory of a CUDA device, into labels [H,W] there. The work
-/// is enqueued on `stream`; `workspace`, bytes of the device, must have workspace_size() of them.
-void slic_cuda(
-    const nb::ndarray<nb::ro, std::uint8_t, nb::ndim<3>, nb::device::cuda>& image,
-    const nb::ndarray<std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cuda>& labels,
-    const nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cuda>& workspace,
-    int num_segments, std::uintptr_t stream) {
-  superpix::SlicParams params;
-  params.num_segments = num_segments;
-  params.convert_to_lab = true;
+using CudaImage = nb::ndarray<nb::ro, std::uint8_t, nb::ndim<3>, nb::device::cuda>;
+using CudaLabels = nb::ndarray<std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cuda>;
+using CudaBytes = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cuda>;
+
+void slic_on(const superpix::Context& context, const CudaImage& image, const CudaLabels& labels,
+             int num_segments) {
+  superpix::slic(view_of(nb::ndarray<nb::ro>(image)), nullptr, view_of(nb::ndarray<nb::ro>(labels)),
+                 params_of(num_segments), context);
+}
+
+superpix::Context context_of(const CudaImage& image) {
   superpix::Context context;
   context.device = superpix::Device::kCuda;
   context.device_index = image.device_id();
+  return context;
+}
+
+/// SLIC of an image [H,W,3] uint8 in the memory of a CUDA device, into labels [H,W] there. The work
+/// is enqueued on `stream`; `workspace`, bytes of the device, must have workspace_size() of them.
+void slic_cuda(const CudaImage& image, const CudaLabels& labels, const CudaBytes& workspace,
+               int num_segments, std::uintptr_t stream) {
+  superpix::Context context = context_of(image);
   context.stream = reinterpret_cast<void*>(stream);
   context.workspace = workspace.data();
   context.workspace_size = workspace.size();
-  superpix::slic(view_of(nb::ndarray<nb::ro>(image)), nullptr, view_of(nb::ndarray<nb::ro>(labels)),
-                 params, context);
+  slic_on(context, image, labels, num_segments);
 }
 
-/// How many bytes slic_cuda() needs for an image [H,W,3] uint8.
-std::size_t workspace_size(std::int64_t height, std::int64_t width, int num_segments) {
-  superpix::SlicParams params;
-  params.num_segments = num_segments;
-  params.convert_to_lab = true;
+/// How many bytes slic_cuda() needs for the same arguments.
+std::size_t workspace_size(const CudaImage& image, const CudaLabels& labels, int num_segments) {
   std::size_t bytes = 0;
-  superpix::Context context;
-  context.device = superpix::Device::kCuda;
+  superpix::Context context = context_of(image);
   context.workspace_query = &bytes;
-  using superpix::ArrayView;
-  superpix::slic(ArrayView::contiguous(nullptr, superpix::DType::kUInt8, {height, width, 3}),
-                 nullptr, ArrayView::contiguous(nullptr, superpix::DType::kInt32, {height, width}),
-                 params, context);
+  slic_on(context, image, labels, num_segments);
   return bytes;
 }
 
@@ -121,6 +126,6 @@ NB_MODULE(consumer, m) {
   m.def("mean", &mean, nb::arg("features"), nb::arg("labels"), nb::arg("num_segments"));
   m.def("slic_cuda", &slic_cuda, nb::arg("image"), nb::arg("labels"), nb::arg("workspace"),
         nb::arg("num_segments"), nb::arg("stream") = 0);
-  m.def("workspace_size", &workspace_size, nb::arg("height"), nb::arg("width"),
+  m.def("workspace_size", &workspace_size, nb::arg("image"), nb::arg("labels"),
         nb::arg("num_segments"));
 }

@@ -276,6 +276,7 @@ enum cudaError_t {
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidDevice = 101,
+  cudaErrorNoKernelImageForDevice = 209,
 };
 inline const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess              ? "no error"
