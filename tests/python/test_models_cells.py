@@ -280,8 +280,11 @@ def test_weights_that_no_half_can_hold(model: Any, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_weights_of_the_repository_find_what_is_there() -> None:
-    model = SCN.from_pretrained(ROOT / "weights" / "scn_bsds500.safetensors")
+@pytest.mark.parametrize(("kind", "name"), [(SCN, "scn_bsds500"), (PCNet, "pcnet_bsds500")])
+def test_weights_of_the_repository_find_what_is_there(
+    kind: type[SCN] | type[PCNet], name: str
+) -> None:
+    model = kind.from_pretrained(ROOT / "weights" / f"{name}.safetensors")
     assert not model.training
     image, truth = noisy_regions()
     labels = model.segment(image, 60)
