@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from rich.console import Console
 from scipy.io import savemat
 from typer.testing import CliRunner, Result
 
 import superpix
 from superpix import metrics
 from superpix.cli.app import app
+from superpix.cli.reports import matches_table, means_table
 from superpix.data import BSDS500, BSDSError, Sample
 from superpix.evaluation import (
     ImageRow,
@@ -277,6 +279,22 @@ def test_match_interpolates_at_the_peers_count() -> None:
     assert between.br_gain == pytest.approx(-0.025)
     assert math.isnan(outside.asa_gain)
     assert math.isnan(match_counts(means[2:])[0].br_gain)
+
+
+def test_tables_show_whole_numbers_beside_long_names_in_80_columns() -> None:
+    means = [
+        make_mean("superpix", 9999.9, 0.1234, 0.5678),
+        make_mean("scn:" + "weights/" * 8 + "scn.safetensors", 5000.5, 0.8765, 0.4321),
+    ]
+    for table, expected in (
+        (means_table(means, "title"), ("9999.9", "5000.5", "0.1234", "0.8765")),
+        (matches_table(match_counts(means)), ("5000.5", "0.8765", "0.4321")),
+    ):
+        console = Console(width=80)
+        with console.capture() as captured:
+            console.print(table)
+        for number in expected:
+            assert number in captured.get(), captured.get()
 
 
 def test_bracketing_counts() -> None:

@@ -77,7 +77,7 @@ def _table(title: str, first: str, columns: Sequence[str]) -> Table:
     table = Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 0), pad_edge=False
     )
-    table.add_column(first, no_wrap=True)
+    table.add_column(first, overflow="fold")  # weights may have long paths; numbers stay whole
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table
