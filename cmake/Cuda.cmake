@@ -14,6 +14,7 @@ set(
   label_tiles
   memory
   merge
+  merge_pairs
   number_pixels
   numbering
   pool

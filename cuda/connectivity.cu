@@ -60,6 +60,7 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   shape.channels = image != nullptr ? static_cast<int>(image->shape[labels.ndim]) : 0;
   shape.min_size = params.min_size;
   shape.max_size = params.max_size;
+  shape.max_segments = params.max_segments;
   shape.start_label = params.start_label;
   shape.refine_iter = params.refine_iter;
   const ConnectivityStage stage(call, shape, 0);

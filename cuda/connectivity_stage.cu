@@ -25,6 +25,7 @@ ConnectivityStage::ConnectivityStage(Call& call, const StageShape& shape, std::i
     split_.flooded = call.take<std::int32_t>(n);
     split_.starts = call.take<std::int32_t>(n);
   }
+  if (shape.max_segments > 0) pairs_.take(call, shape.volume);
   if (shape.refine_iter > 0) {
     const std::int64_t height = shape.volume.height;
     const std::int64_t width = shape.volume.width;
@@ -58,6 +59,9 @@ void ConnectivityStage::enqueue(const Call& call, const StageInput& input,
   means.labels = tags ? out : static_cast<const std::int32_t*>(input.labels);
   split_regions(call, regions, split_, input.colors, means, tags ? out : nullptr);
   merge_fragments(call, regions, input.colors, input.kappa);
+  if (shape_.max_segments > 0) {
+    merge_pairs(call, regions, pairs_, input.colors, input.kappa, shape_.max_segments);
+  }
   number_regions(call, regions, numbering, shape_.start_label, refine_.roots);
   if (shape_.refine_iter == 0) {
     write_labels(call, regions, shape_.start_label - 1, out);

@@ -20,6 +20,7 @@
 #include "call.h"
 #include "fixed_colors.h"
 #include "grid.h"
+#include "merge_pairs.h"
 #include "refine.h"
 #include "regions.h"
 #include "split.h"
@@ -32,6 +33,7 @@ struct StageShape {
   int channels = 0;           // of the colours; 0 without
   std::int64_t min_size = 0;  // as in ConnectivityParams
   std::int64_t max_size = 0;
+  std::int64_t max_segments = 0;
   std::int32_t start_label = 1;
   /// Whether a pixel may have no label. If none has, there are fewer labels to refine, and room for
   /// no more.
@@ -84,6 +86,7 @@ class ConnectivityStage {
   StageShape shape_;
   Regions regions_{};
   SplitScratch split_{};
+  PairScratch pairs_{};
   RefineScratch refine_{};
   std::int64_t max_labels_ = 0;   // to refine
   std::int32_t* zero_ = nullptr;  // what begins as zero

@@ -10,13 +10,12 @@
 // 2. Picks are followed to where they end: at a region that picked nothing, or at two that picked
 //    each other, as costs are the same from both sides. All that lies on the way joins that region,
 //    and no thread needs to know what the others do.
-//
-// Costs are computed in float64, operation by operation as on the CPU (cpu/merge.cpp).
 #include "merge.h"
 
 #include <algorithm>
 #include <bit>
 
+#include "merge_cost.h"
 #include "shared.h"
 
 namespace superpix::cuda {
@@ -126,29 +125,9 @@ __device__ __forceinline__ std::int32_t find_root_again(const Node* nodes, std::
   }
 }
 
-__device__ double cost(const Regions& r, double kappa, double squared_unit, std::int32_t a,
-                       std::int32_t b, std::int32_t length) {
-  const std::int32_t fields = r.fields();
-  const std::int64_t* sums_a = r.sums + static_cast<std::int64_t>(a) * fields + r.positions;
-  const std::int64_t* sums_b = r.sums + static_cast<std::int64_t>(b) * fields + r.positions;
-  const auto s = static_cast<double>(r.nodes[a].size);
-  const auto t = static_cast<double>(r.nodes[b].size);
-  const double scale_a = __ddiv_rn(1.0, s);
-  const double scale_b = __ddiv_rn(1.0, t);
-  double difference = 0.0;
-  for (std::int32_t c = 0; c < r.channels; ++c) {
-    const double d = __dsub_rn(__dmul_rn(static_cast<double>(sums_a[c]), scale_a),
-                               __dmul_rn(static_cast<double>(sums_b[c]), scale_b));
-    difference = __dadd_rn(difference, __dmul_rn(d, d));
-  }
-  return __ddiv_rn(
-      __dmul_rn(__dadd_rn(kappa, __dmul_rn(difference, squared_unit)), __dmul_rn(s, t)),
-      __dmul_rn(__dadd_rn(s, t), static_cast<double>(length)));
-}
-
 /// Lets a group choose for one fragment; the result is lane 0's.
 template <class Group>
-__device__ Choice choose(const Regions& r, double kappa, double squared_unit, std::int32_t fragment,
+__device__ Choice choose(const Regions& r, const MergeCost& cost, std::int32_t fragment,
                          typename Group::Neighbors& table, const Group& group) {
   constexpr int kPlaces = sizeof(table.root) / sizeof(table.root[0]);
   constexpr std::uint64_t kAllHashes = std::uint64_t{1} << 32;
@@ -190,9 +169,7 @@ __device__ Choice choose(const Regions& r, double kappa, double squared_unit, st
       for (int i = group.lane; i < kPlaces; i += Group::kLanes) {
         const std::int32_t root = table.root[i];
         if (root == kNone) continue;
-        const double c = cost(r, kappa, squared_unit, fragment, root, table.length[i]);
-        best.take_better(
-            {static_cast<unsigned long long>(__double_as_longlong(c)), r.nodes[root].first, root});
+        best.take_better({cost(r, fragment, root, table.length[i]), r.nodes[root].first, root});
       }
       begin = end;
     } else {
@@ -234,8 +211,7 @@ __global__ void __launch_bounds__(kThreads)
   const int lane = static_cast<int>(threadIdx.x) % kLanes;
   const int shift = static_cast<int>(threadIdx.x) % kWarp - lane;
   const Group group{(~0U >> (kWarp - kLanes)) << shift, lane};
-  const double unit = costs.colors.unit();
-  const double squared_unit = __dmul_rn(unit, unit);
+  const MergeCost cost(costs.colors, costs.kappa);
   const std::int32_t count = r.counters->num_nodes + r.counters->num_parts;
   // Neighbours in the list, which are neighbours in the image, go to different groups.
   const std::int64_t groups = gridDim.x * kGroups;
@@ -249,7 +225,7 @@ __global__ void __launch_bounds__(kThreads)
       const int from = __ffs(static_cast<int>(waiting)) - 1;
       waiting &= waiting - 1;
       const std::int32_t fragment = __shfl_sync(group.mask, node, from, kLanes);
-      const Choice choice = choose(r, costs.kappa, squared_unit, fragment, table, group);
+      const Choice choice = choose(r, cost, fragment, table, group);
       if (lane == 0) write_pick(r, fragment, choice);
     }
   }
@@ -270,8 +246,7 @@ __global__ void __launch_bounds__(kLanes)
   auto& m = *shared_memory<BlockMemory<kLanes>>();
   const auto thread = static_cast<int>(threadIdx.x);
   const BlockGroup<kLanes> group{m.scratch, thread};
-  const double unit = costs.colors.unit();
-  const double squared_unit = __dmul_rn(unit, unit);
+  const MergeCost cost(costs.colors, costs.kappa);
   const std::int32_t count = r.counters->num_nodes + r.counters->num_parts;
   const std::int64_t blocks = gridDim.x;
   for (std::int64_t first = blockIdx.x; first < count; first += blocks * kLanes) {
@@ -285,7 +260,7 @@ __global__ void __launch_bounds__(kLanes)
     __syncthreads();
     for (int k = 0; k < m.num_waiting; ++k) {
       const std::int32_t fragment = m.waiting[k];
-      const Choice choice = choose(r, costs.kappa, squared_unit, fragment, m.table, group);
+      const Choice choice = choose(r, cost, fragment, m.table, group);
       if (thread == 0) write_pick(r, fragment, choice);
       __syncthreads();
     }

@@ -169,6 +169,7 @@ ConnectivityParams connectivity_params_of(const superpix_connectivity_params* fr
   if (from == nullptr) return params;
   params.min_size = from->min_size;
   params.max_size = from->max_size;
+  params.max_segments = from->max_segments;
   params.start_label = from->start_label;
   params.refine_iter = from->refine_iter;
   params.position_weight = from->position_weight;
@@ -256,8 +257,9 @@ superpix_status superpix_connectivity_defaults(superpix_connectivity_params* par
   return status_of([&] {
     superpix::required(params, {"connectivity_defaults", "params"});
     const superpix::ConnectivityParams defaults;
-    *params = {defaults.min_size,   defaults.max_size,    defaults.position_weight,
-               defaults.smoothness, defaults.refine_iter, defaults.start_label};
+    *params = {defaults.min_size,        defaults.max_size,   defaults.max_segments,
+               defaults.position_weight, defaults.smoothness, defaults.refine_iter,
+               defaults.start_label};
   });
 }
 

@@ -75,6 +75,10 @@ std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* imag
   detail::check(params.max_size >= 0, kOp, [&] {
     return "max_size must be at least 1, or 0 for no limit, got " + std::to_string(params.max_size);
   });
+  detail::check(params.max_segments >= 0, kOp, [&] {
+    return "max_segments must be at least 1, or 0 for no limit, got " +
+           std::to_string(params.max_segments);
+  });
   detail::check(params.refine_iter >= 0, kOp, [&] {
     return "refine_iter must be at least 0, got " + std::to_string(params.refine_iter);
   });

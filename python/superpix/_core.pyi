@@ -32,6 +32,7 @@ def enforce_connectivity(
     output: _View,
     min_size: int,
     max_size: int,
+    max_segments: int,
     start_label: int,
     refine_iter: int,
     position_weight: float,

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <numeric>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -103,64 +104,115 @@ inline std::string what_is_wrong(const std::vector<std::int32_t>& labels, const 
   return "";
 }
 
-/// Step 3 of the rule, with nothing kept from one round to the next. `colors` is empty or
-/// [pixels][channels]. Returns numbers as flood_fill() does.
+using Pair = std::pair<std::int32_t, std::int32_t>;
+
+/// What it costs to join neighbours (step 3 of the rule), from both sides. `colors` is empty or
+/// [pixels][channels].
+inline std::map<Pair, double> join_costs(const std::vector<std::int32_t>& regions, const Volume& v,
+                                         const std::vector<float>& colors, int channels) {
+  const std::vector<std::int64_t> size = sizes(regions);
+  std::vector<double> mean(size.size() * channels);
+  for (std::int64_t p = 0; p < num_pixels(v); ++p) {
+    if (regions[p] < 0) continue;
+    for (int c = 0; c < channels; ++c) {
+      mean[regions[p] * channels + c] += static_cast<double>(colors[p * channels + c]);
+    }
+  }
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    mean[i] *= 1.0 / static_cast<double>(size[i / channels]);
+  }
+  std::map<Pair, std::int64_t> border;
+  for (std::int64_t p = 0; p < num_pixels(v); ++p) {
+    for_each_neighbor(v, p, [&](std::int64_t q) {
+      if (regions[p] >= 0 && regions[q] >= 0 && regions[p] != regions[q]) {
+        ++border[{regions[p], regions[q]}];
+      }
+    });
+  }
+  std::map<Pair, double> costs;
+  for (const auto& [pair, length] : border) {
+    const auto [a, b] = pair;
+    double difference = 0.0;
+    for (int c = 0; c < channels; ++c) {
+      const double d = mean[a * channels + c] - mean[b * channels + c];
+      difference += d * d;
+    }
+    const auto s = static_cast<double>(size[a]);
+    const auto t = static_cast<double>(size[b]);
+    // Rounded as in the library, mean and cost: ties are those of rounded costs.
+    costs[pair] = (1.0 + difference) * (s * t) / ((s + t) * static_cast<double>(length));
+  }
+  return costs;
+}
+
+/// For each region the neighbour that costs least, the lower one of two. Regions are numbered by
+/// their first pixels, and std::map goes through them in order.
+inline std::map<std::int32_t, std::int32_t> least_neighbors(const std::map<Pair, double>& costs) {
+  std::map<std::int32_t, std::int32_t> least;
+  for (const auto& [pair, cost] : costs) {
+    const auto [pick, is_first] = least.try_emplace(pair.first, pair.second);
+    if (!is_first && cost < costs.at({pair.first, pick->second})) pick->second = pair.second;
+  }
+  return least;
+}
+
+/// Joins pairs: regions take the least number that they can reach, and are numbered anew.
+inline std::vector<std::int32_t> join(std::vector<std::int32_t> regions, const Volume& v,
+                                      const std::vector<Pair>& pairs) {
+  std::vector<std::int32_t> merged(sizes(regions).size());
+  std::iota(merged.begin(), merged.end(), 0);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const auto& [a, b] : pairs) {
+      const std::int32_t least = std::min(merged[a], merged[b]);
+      changed = changed || merged[a] != least || merged[b] != least;
+      merged[a] = merged[b] = least;
+    }
+  }
+  for (std::int32_t& r : regions) r = r < 0 ? -1 : merged[r];
+  return flood_fill(regions, v);
+}
+
+/// Step 3 of the rule, with nothing kept from one round to the next. Returns numbers as
+/// flood_fill() does.
 inline std::vector<std::int32_t> merge_slowly(std::vector<std::int32_t> regions, const Volume& v,
                                               const std::vector<float>& colors, int channels,
                                               std::int64_t min_size) {
   for (std::int64_t limit = 2;; limit *= 2) {
     const std::vector<std::int64_t> size = sizes(regions);
-    std::vector<double> mean(size.size() * channels);
-    for (std::int64_t p = 0; p < num_pixels(v); ++p) {
-      if (regions[p] < 0) continue;
-      for (int c = 0; c < channels; ++c) {
-        mean[regions[p] * channels + c] += static_cast<double>(colors[p * channels + c]);
-      }
-    }
-    for (std::size_t i = 0; i < mean.size(); ++i) {
-      mean[i] *= 1.0 / static_cast<double>(size[i / channels]);
-    }
-    std::map<std::pair<std::int32_t, std::int32_t>, std::int64_t> border;
-    for (std::int64_t p = 0; p < num_pixels(v); ++p) {
-      for_each_neighbor(v, p, [&](std::int64_t q) {
-        if (regions[p] >= 0 && regions[q] >= 0 && regions[p] != regions[q]) {
-          ++border[{regions[p], regions[q]}];
-        }
-      });
-    }
-
-    std::map<std::int32_t, std::pair<double, std::int32_t>> picks;  // fragment -> cost, neighbour
-    for (const auto& [pair, length] : border) {
-      const auto [a, b] = pair;
-      if (size[a] >= std::min(limit, min_size)) continue;
-      double difference = 0.0;
-      for (int c = 0; c < channels; ++c) {
-        const double d = mean[a * channels + c] - mean[b * channels + c];
-        difference += d * d;
-      }
-      const auto s = static_cast<double>(size[a]);
-      const auto t = static_cast<double>(size[b]);
-      // Rounded as in the library, mean and cost: ties are those of rounded costs.
-      const double cost = (1.0 + difference) * (s * t) / ((s + t) * static_cast<double>(length));
-      // Regions are numbered by their first pixels, and std::map goes through them in order.
-      const auto [pick, is_first] = picks.try_emplace(a, cost, b);
-      if (!is_first && cost < pick->second.first) pick->second = {cost, b};
+    std::vector<Pair> picks;
+    for (const auto& [a, b] : least_neighbors(join_costs(regions, v, colors, channels))) {
+      if (size[a] < std::min(limit, min_size)) picks.emplace_back(a, b);
     }
     if (picks.empty() && limit >= min_size) return regions;
+    regions = join(regions, v, picks);
+  }
+}
 
-    // Carries every pick out: regions take the least number that they can reach.
-    std::vector<std::int32_t> merged(size.size());
-    std::iota(merged.begin(), merged.end(), 0);
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (const auto& [a, pick] : picks) {
-        const std::int32_t least = std::min(merged[a], merged[pick.second]);
-        changed = changed || merged[a] != least || merged[pick.second] != least;
-        merged[a] = merged[pick.second] = least;
-      }
+/// The same for step 4.
+inline std::vector<std::int32_t> merge_pairs_slowly(std::vector<std::int32_t> regions,
+                                                    const Volume& v,
+                                                    const std::vector<float>& colors, int channels,
+                                                    std::size_t max_segments) {
+  for (;;) {
+    const std::size_t count = sizes(regions).size();
+    const std::map<Pair, double> costs = join_costs(regions, v, colors, channels);
+    if (count <= max_segments || costs.empty()) return regions;
+    const std::map<std::int32_t, std::int32_t> least = least_neighbors(costs);
+    std::set<std::pair<double, Pair>> chosen;
+    std::set<std::pair<double, Pair>> mutual;
+    for (const auto& [a, b] : least) {
+      const Pair pair{std::min(a, b), std::max(a, b)};
+      chosen.insert({costs.at(pair), pair});
+      if (least.at(b) == a) mutual.insert({costs.at(pair), pair});
     }
-    for (std::int32_t& r : regions) r = r < 0 ? -1 : merged[r];
-    regions = flood_fill(regions, v);  // numbers them anew
+    const auto& candidates = 8 * mutual.size() < least.size() ? chosen : mutual;
+    std::vector<Pair> pairs;
+    for (const auto& [cost, pair] : candidates) {
+      if (2 * pairs.size() >= candidates.size() || pairs.size() >= count - max_segments) break;
+      pairs.push_back(pair);
+    }
+    regions = join(regions, v, pairs);
   }
 }
 

@@ -47,12 +47,13 @@ TEST(Abi, StructuresOfCKeepTheirLayout) {
   EXPECT_EQ(offsetof(superpix_slic_params, start_label), 112U);
   EXPECT_EQ(offsetof(superpix_slic_params, seed_grid), 120U);
 
-  EXPECT_EQ(sizeof(superpix_connectivity_params), 40U);
+  EXPECT_EQ(sizeof(superpix_connectivity_params), 48U);
   EXPECT_EQ(offsetof(superpix_connectivity_params, max_size), 8U);
-  EXPECT_EQ(offsetof(superpix_connectivity_params, position_weight), 16U);
-  EXPECT_EQ(offsetof(superpix_connectivity_params, smoothness), 24U);
-  EXPECT_EQ(offsetof(superpix_connectivity_params, refine_iter), 32U);
-  EXPECT_EQ(offsetof(superpix_connectivity_params, start_label), 36U);
+  EXPECT_EQ(offsetof(superpix_connectivity_params, max_segments), 16U);
+  EXPECT_EQ(offsetof(superpix_connectivity_params, position_weight), 24U);
+  EXPECT_EQ(offsetof(superpix_connectivity_params, smoothness), 32U);
+  EXPECT_EQ(offsetof(superpix_connectivity_params, refine_iter), 40U);
+  EXPECT_EQ(offsetof(superpix_connectivity_params, start_label), 44U);
 }
 
 TEST(Abi, StructuresOfCppKeepTheirSize) {
@@ -63,7 +64,7 @@ TEST(Abi, StructuresOfCppKeepTheirSize) {
   EXPECT_EQ(sizeof(Context), 48U);
   EXPECT_EQ(sizeof(SeedGrid), 40U);
   EXPECT_EQ(sizeof(SlicParams), 184U);
-  EXPECT_EQ(sizeof(ConnectivityParams), 40U);
+  EXPECT_EQ(sizeof(ConnectivityParams), 48U);
   EXPECT_EQ(sizeof(SoftSlicParams), 40U);
   EXPECT_EQ(sizeof(SoftPoolParams), 24U);
   EXPECT_EQ(sizeof(SoftUnpoolParams), 24U);

@@ -209,10 +209,12 @@ TEST(C, ConnectivityIsThatOfCpp) {
   EXPECT_EQ(params.smoothness, defaults.smoothness);
   EXPECT_EQ(params.refine_iter, defaults.refine_iter);
   EXPECT_EQ(params.start_label, defaults.start_label);
-  params = {9, 60, 0.5, 1.5, 2, 0};
+  EXPECT_EQ(params.max_segments, defaults.max_segments);
+  params = {9, 60, 20, 0.5, 1.5, 2, 0};
   ConnectivityParams same;
   same.min_size = 9;
   same.max_size = 60;
+  same.max_segments = 20;
   same.position_weight = 0.5;
   same.smoothness = 1.5;
   same.refine_iter = 2;

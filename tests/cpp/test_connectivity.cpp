@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,13 @@ ConnectivityParams sizes(std::int64_t min_size, std::int64_t max_size = 0,
   params.min_size = min_size;
   params.max_size = max_size;
   params.start_label = start_label;
+  return params;
+}
+
+ConnectivityParams at_most(std::int64_t max_segments, std::int64_t min_size = 0) {
+  ConnectivityParams params;
+  params.min_size = min_size;
+  params.max_segments = max_segments;
   return params;
 }
 
@@ -310,6 +318,72 @@ TEST(Merging, DoesNotDependOnTheScaleOfHugeOrTinyColours) {
   EXPECT_EQ(connected(map.view(), &image, sizes(9)), connected(map.view(), &black, sizes(9)));
 }
 
+// --- pairs join until there are few enough -------------------------------------------------------
+
+TEST(MergingPairs, FollowsTheRule) {
+  for (const Map& map : maps()) {
+    const Volume v = volume_of(map.shape);
+    const auto pieces = test::flood_fill(map.data, v);
+    for (const int channels : {0, 3}) {
+      const std::vector<float> colors = colors_for(map, channels);
+      const ArrayView image = image_view(map, colors, channels);
+      for (const std::int64_t count : {1, 2, 7, 40}) {
+        const auto expected = test::merge_pairs_slowly(pieces, v, colors, channels, count);
+        const Labels found = connected(map.view(), channels > 0 ? &image : nullptr, at_most(count));
+        ASSERT_EQ(found.labels, plus(expected, 1)) << map.view().shape_string() << count;
+      }
+    }
+  }
+}
+
+TEST(MergingPairs, ComesAfterTheFragments) {
+  for (const Map& map : maps()) {
+    const Volume v = volume_of(map.shape);
+    const std::vector<float> colors = colors_for(map, 2);
+    const ArrayView image = image_view(map, colors, 2);
+    auto expected = test::merge_slowly(test::flood_fill(map.data, v), v, colors, 2, 6);
+    expected = test::merge_pairs_slowly(expected, v, colors, 2, 5);
+    EXPECT_EQ(connected(map.view(), &image, at_most(5, 6)).labels, plus(expected, 1));
+  }
+}
+
+/// Every pixel is closer to the one before it than to the one after: there is but one pair of which
+/// both are each other's nearest.
+TEST(MergingPairs, JoinsOthersWhereFewChoseEachOther) {
+  Map map({1, 300});
+  std::iota(map.data.begin(), map.data.end(), 0);
+  std::vector<float> colors;
+  for (int x = 0; x < 300; ++x) colors.push_back(static_cast<float>(x * x));
+  const ArrayView image = image_view(map, colors, 1);
+  for (const std::int64_t count : {299, 280, 100, 3}) {
+    const Labels found = connected(map.view(), &image, at_most(count));
+    const auto expected = test::merge_pairs_slowly(map.data, {1, 1, 300}, colors, 1, count);
+    EXPECT_EQ(found.labels, plus(expected, 1));
+    EXPECT_EQ(found.count, count);
+  }
+}
+
+TEST(MergingPairs, TieGoesToTheLowerFirstPixel) {
+  const Map map({1, 6}, {1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(connected(map.view(), nullptr, at_most(5)).labels,
+            (std::vector<std::int32_t>{1, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(connected(map.view(), nullptr, at_most(4)).labels,
+            (std::vector<std::int32_t>{1, 1, 2, 2, 3, 4}));
+}
+
+TEST(MergingPairs, LeavesWhatIsFewEnough) {
+  const Map map({1, 4}, {1, 1, 2, 3});
+  for (const std::int64_t count : {std::int64_t{0}, std::int64_t{3}, std::int64_t{1} << 62}) {
+    EXPECT_EQ(connected(map.view(), nullptr, at_most(count)).count, 3) << count;
+  }
+}
+
+TEST(MergingPairs, LeavesComponentsWithoutNeighbours) {
+  const Map map({1, 9}, {1, 2, -1, 3, -1, 4, 5, -1, 6});
+  EXPECT_EQ(connected(map.view(), nullptr, at_most(1)).labels,
+            (std::vector<std::int32_t>{1, 1, 0, 2, 0, 3, 3, 0, 4}));
+}
+
 // --- large components are split ------------------------------------------------------------------
 
 TEST(Splitting, GivesConnectedPartsThatAreSmallEnough) {
@@ -387,9 +461,11 @@ TEST(ConnectivityThreads, DoNotChangeTheResult) {
     const std::vector<float> colors = colors_for(map, 2);
     const ArrayView image = image_view(map, colors, 2);
     for (const ArrayView* used : {static_cast<const ArrayView*>(nullptr), &image}) {
-      const Labels expected = connected(map.view(), used, sizes(5, 20000), 1);
+      ConnectivityParams params = sizes(5, 20000);
+      params.max_segments = 300;
+      const Labels expected = connected(map.view(), used, params, 1);
       for (const int n : {2, 5}) {
-        EXPECT_EQ(connected(map.view(), used, sizes(5, 20000), n), expected)
+        EXPECT_EQ(connected(map.view(), used, params, n), expected)
             << map.view().shape_string() << n;
       }
     }
@@ -476,6 +552,8 @@ TEST(ConnectivityErrors, NameTheArgument) {
 
   expect_error<InvalidArgument>("min_size", [&] { connected(good.view(), nullptr, sizes(-1)); });
   expect_error<InvalidArgument>("max_size", [&] { connected(good.view(), nullptr, sizes(0, -1)); });
+  expect_error<InvalidArgument>("max_segments",
+                                [&] { connected(good.view(), nullptr, at_most(-1)); });
   Context cuda;
   cuda.device = Device::kCuda;
   expect_error<DeviceUnavailable>(

@@ -97,6 +97,38 @@ TEST(ConnectivityOnCuda, FragmentsJoinWhatTheyJoinOnTheCpu) {
   }
 }
 
+TEST(ConnectivityOnCuda, PairsJoinAsOnTheCpu) {
+  unsigned seed = 150;
+  for (const Shape& shape : kShapes) {
+    for (const std::int64_t max_segments : {1, 3, 20, 150}) {
+      const Map map = patches(shape, 4, 1 + max_segments % 6, seed++);
+      ConnectivityParams params = sizes(seed % 3 * 4);
+      params.max_segments = max_segments;
+      expect_labels_of_cpu(map.view(), nullptr, params, "pairs without an image");
+      const Array<float> image = image_for(shape, 1 + seed % 4, seed);
+      const ArrayView view = image.view();
+      params.refine_iter = shape.size() == 2 ? 1 : 0;
+      expect_labels_of_cpu(map.view(), &view, params, "pairs with an image");
+    }
+  }
+}
+
+/// Every pixel is closer to the one before it than to the one after.
+TEST(ConnectivityOnCuda, PairsJoinWhereFewChoseEachOther) {
+  Map map({1, 200});
+  Array<float> image({1, 200, 1});
+  for (std::size_t x = 0; x < 200; ++x) {
+    map.data[x] = static_cast<std::int32_t>(x);
+    image.data[x] = static_cast<float>(x * x);
+  }
+  const ArrayView view = image.view();
+  for (const std::int64_t max_segments : {199, 190, 20}) {
+    ConnectivityParams params;
+    params.max_segments = max_segments;
+    expect_labels_of_cpu(map.view(), &view, params, "a chain");
+  }
+}
+
 TEST(ConnectivityOnCuda, LargeComponentsAreCutAsOnTheCpu) {
   unsigned seed = 200;
   for (const Shape& shape : {Shape{1, 20}, Shape{20, 33}, Shape{4, 7, 34}}) {

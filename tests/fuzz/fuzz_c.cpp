@@ -137,6 +137,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   superpix_connectivity_params connectivity{};
   connectivity.min_size = bytes.ConsumeIntegralInRange<int>(-2, 40);
   connectivity.max_size = bytes.ConsumeIntegralInRange<int>(-2, 40);
+  connectivity.max_segments = bytes.ConsumeIntegralInRange<int>(-2, 20);
   connectivity.position_weight = take_number(bytes);
   connectivity.smoothness = take_number(bytes);
   connectivity.refine_iter = bytes.ConsumeIntegralInRange<int>(-1, 2);

@@ -62,6 +62,7 @@ void run(FuzzedDataProvider& bytes) {
   ConnectivityParams params;
   params.min_size = bytes.ConsumeIntegralInRange<std::int64_t>(0, 40);
   params.max_size = bytes.ConsumeBool() ? 0 : bytes.ConsumeIntegralInRange<std::int64_t>(1, 60);
+  params.max_segments = bytes.ConsumeBool() ? 0 : bytes.ConsumeIntegralInRange<std::int64_t>(1, 20);
   params.start_label = bytes.ConsumeIntegralInRange<std::int32_t>(-5, 5);
   const int channels = bytes.ConsumeIntegralInRange<int>(0, 3);
   const bool scattered = bytes.ConsumeBool();
@@ -105,6 +106,10 @@ void run(FuzzedDataProvider& bytes) {
   if (params.max_size != 0) return;
   std::vector<std::int32_t> expected =
       test::merge_slowly(test::flood_fill(map, volume), volume, colors, channels, params.min_size);
+  if (params.max_segments > 0) {
+    expected = test::merge_pairs_slowly(expected, volume, colors, channels,
+                                        static_cast<std::size_t>(params.max_segments));
+  }
   for (std::int32_t& label : expected) label += params.start_label;
   require(one.labels == expected, "the reference differs");
 }

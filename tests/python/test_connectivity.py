@@ -100,6 +100,7 @@ def test_signature() -> None:
         ("channel_axis", keyword, -1),
         ("device", keyword, "cpu"),
         ("image", keyword, None),
+        ("max_segments", keyword, None),
         ("num_threads", keyword, None),
         ("position_weight", keyword, 0.0),
         ("refine_iter", keyword, 0),
@@ -368,6 +369,46 @@ def test_image_is_not_changed() -> None:
     np.testing.assert_array_equal(image, before)
 
 
+# --- max_segments ---------------------------------------------------------------------------------
+
+
+@maps
+@pytest.mark.parametrize("max_segments", [1, 5, 60])
+@pytest.mark.parametrize("with_image", [False, True])
+def test_with_max_segments_whole_pieces_are_joined_until_they_are_as_many(
+    labels: NDArray[np.int64], max_segments: int, with_image: bool
+) -> None:
+    image = picture(labels) if with_image else None
+    pieces = sp.enforce_connectivity(labels, 3, image=image)
+    out = sp.enforce_connectivity(labels, 3, image=image, max_segments=max_segments)
+    assert_connected(out, labels >= 0)
+    assert_consecutive(out, 1, labels >= 0)
+    assert len(np.unique(np.stack([pieces.ravel(), out.ravel()]), axis=1).T) == len(
+        np.unique(pieces)
+    )
+    # What hangs together is joined to one in the end.
+    least = components(np.zeros_like(labels), labels >= 0).max() + 1
+    assert out.max() == max(least, min(max_segments, pieces.max()))
+
+
+def test_max_segments_joins_what_is_alike() -> None:
+    labels = np.arange(8).reshape(1, 8)
+    image = np.array([[0.0, 1, 40, 41, 42, 90, 93, 94]])
+    out = sp.enforce_connectivity(labels, 1, image=image, channel_axis=None, max_segments=3)
+    np.testing.assert_array_equal(out, [[1, 1, 2, 2, 2, 3, 3, 3]])
+
+
+def test_superpixels_of_slic_join_to_exactly_as_many_as_asked_for() -> None:
+    image = np.random.default_rng(4).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    labels = sp.slic(image, n_segments=90)
+    for wanted in range(1, int(labels.max()), 7):
+        out = sp.enforce_connectivity(
+            labels, 0, image=sp.rgb_to_lab(image), max_segments=wanted, refine_iter=2
+        )
+        assert out.max() == wanted
+        assert_connected(out)
+
+
 # --- max_size: large pieces are split -------------------------------------------------------------
 
 
@@ -547,6 +588,8 @@ def test_image_of_another_dtype_is_refused(dtype: Any) -> None:
         ("min_size", -(2**40)),
         ("max_size", 0),
         ("max_size", -1),
+        ("max_segments", 0),
+        ("max_segments", -1),
         ("refine_iter", -1),
         ("refine_iter", 1),  # without an image
         ("position_weight", -0.5),
@@ -565,6 +608,7 @@ def test_number_out_of_range_is_a_value_error_that_names_it(name: str, value: fl
     [
         *(("min_size", value) for value in (None, "1", 2.5, [1], 1j, float("nan"))),
         *(("max_size", value) for value in ("1", 2.5, [1], 1j, float("inf"))),
+        *(("max_segments", value) for value in ("1", 2.5, [1], 1j, float("inf"))),
         *(("start_label", value) for value in (None, "1", 0.5, [1])),
         *(("refine_iter", value) for value in (None, "1", 0.5, 2**40)),
         *(("position_weight", value) for value in (None, "1", [1], 1j)),
@@ -603,18 +647,27 @@ SHAPES = st.one_of(
     labels=SHAPES.flatmap(lambda s: arrays(np.int16, s, elements=st.integers(-1, 3))),
     min_size=st.integers(0, 20),
     max_size=st.none() | st.integers(1, 20),
+    max_segments=st.none() | st.integers(1, 20),
     with_image=st.booleans(),
 )
 def test_any_map_keeps_every_promise(
-    labels: NDArray[np.int16], min_size: int, max_size: int | None, with_image: bool
+    labels: NDArray[np.int16],
+    min_size: int,
+    max_size: int | None,
+    max_segments: int | None,
+    with_image: bool,
 ) -> None:
     inside = labels >= 0
-    image = picture(labels) if with_image else None
-    out = sp.enforce_connectivity(labels, min_size, max_size, image=image, num_threads=1)
-    other = sp.enforce_connectivity(labels, min_size, max_size, image=image, num_threads=2)
+    options: dict[str, Any] = {
+        "max_size": max_size,
+        "max_segments": max_segments,
+        "image": picture(labels) if with_image else None,
+    }
+    out = sp.enforce_connectivity(labels, min_size, **options, num_threads=1)
+    other = sp.enforce_connectivity(labels, min_size, **options, num_threads=2)
     np.testing.assert_array_equal(other, out)
     assert_connected(out, inside)
     assert_consecutive(out, 1, inside)
     assert_no_small_pieces(out, min_size, inside)
-    if max_size is None and min_size <= 1:
+    if max_size is None and max_segments is None and min_size <= 1:
         np.testing.assert_array_equal(out, components(labels, inside) + 1)

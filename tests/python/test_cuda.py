@@ -49,6 +49,9 @@ CALLS: dict[str, Callable[[str], Any]] = {
     "enforce_connectivity, colours": lambda device: sp.enforce_connectivity(
         label_map(3, 45, 62), 6, 40, image=sp.rgb_to_lab(PHOTO), device=device
     ),
+    "enforce_connectivity, few": lambda device: sp.enforce_connectivity(
+        label_map(3, 45, 62), 6, image=sp.rgb_to_lab(PHOTO), max_segments=9, device=device
+    ),
     "hard_labels": lambda device: sp.hard_labels(ASSOCIATION, GRID, device=device),
     "soft_slic": lambda device: sp.soft_slic(noise(4, 5, 21, 30), GRID, 3, device=device),
     "soft_slic_backward": lambda device: sp.soft_slic_backward(

@@ -216,6 +216,7 @@ def _connect(labels: Tensor, image: Tensor) -> Tensor:
         _view(output),
         min_size=6,
         max_size=60,
+        max_segments=9,
         start_label=1,
         refine_iter=2,
         position_weight=1e-3,

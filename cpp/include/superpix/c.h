@@ -162,6 +162,7 @@ SUPERPIX_API superpix_status superpix_rgb_to_lab(const superpix_array* image,
 typedef struct superpix_connectivity_params {
   int64_t min_size;       /**< Components with fewer pixels join a neighbour. */
   int64_t max_size;       /**< Components with more pixels are split; 0 for no limit. */
+  int64_t max_segments;   /**< Neighbours join while there are more; 0 for no limit. */
   double position_weight; /**< Of the refinement: what a squared pixel counts. */
   double smoothness;      /**< Of the refinement: what a neighbour with the same label counts. */
   int32_t refine_iter;    /**< Rounds of border refinement. */

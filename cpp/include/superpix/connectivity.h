@@ -15,6 +15,8 @@ struct ConnectivityParams {
   std::int64_t min_size = 0;
   /// Components with more pixels than this are split; 0 for no limit.
   std::int64_t max_size = 0;
+  /// While there are more components than this, neighbours join; 0 for no limit.
+  std::int64_t max_segments = 0;
   /// The first output label; pixels with a negative input label get start_label - 1. Above -2^31,
   /// and so small that as many labels as there are pixels stay below 2^31.
   std::int32_t start_label = 1;
@@ -38,8 +40,13 @@ struct ConnectivityParams {
 ///    the lower first pixel winning ties: Ward's criterion over the border that disappears. Without
 ///    an image the colour difference is 0. A fragment without neighbours stays. Merged components
 ///    may exceed max_size.
-/// 4. Labels are numbered from start_label in raster order of their first pixels.
-/// 5. With refine_iter, a border pixel takes the label of one of its 4 neighbours which has the
+/// 4. With max_segments, neighbours join in rounds until there are no more components: each chooses
+///    the neighbour that costs least, as in step 3, the lower first pixel winning ties. Of the
+///    pairs that chose each other (or, if these are less than an eighth of the choices, of all that
+///    were chosen) the half that costs least joins, or less where that is enough. Components
+///    without neighbours stay, so that there may be more of them.
+/// 5. Labels are numbered from start_label in raster order of their first pixels.
+/// 6. With refine_iter, a border pixel takes the label of one of its 4 neighbours which has the
 ///    lesser
 ///        |colour - mean colour|^2 + position_weight |position - mean position|^2 - smoothness n,
 ///    n being the number of its 8 neighbours with that label, where the component that it leaves
@@ -62,7 +69,8 @@ struct ConnectivityParams {
 /// would have to be waited for; if it is not, which neighbour a fragment joins is not specified.
 /// Time O(N) in practice; a fragment takes as long as a box around it has pixels, and components
 /// above max_size are cut by one block each. Workspace about 40 bytes for each pixel, 8 for each of
-/// its channels and, with max_size, another 12; with refine_iter 43 more, and 4 for each channel.
+/// its channels and, with max_size, another 12; with max_segments 90 more (volumes: 129), and one
+/// block joins pairs; with refine_iter 43 more, and 4 for each channel.
 /// Throws InvalidArgument, InvalidType, DeviceUnavailable, CudaError.
 SUPERPIX_API std::int64_t enforce_connectivity(const ArrayView& labels, const ArrayView* image,
                                                const ArrayView& output,

@@ -3,6 +3,7 @@
 
 #include "cpu/labels.h"
 #include "cpu/merge.h"
+#include "cpu/merge_pairs.h"
 
 namespace superpix::cpu {
 
@@ -12,9 +13,12 @@ RegionSums enforce_connectivity(const Labels& labels, std::int32_t* out, const C
                                 const ConnectivityParams& params, int num_threads) {
   Components components = find_components(labels, out, colors, label_means,
                                           {params.min_size, params.max_size}, num_threads);
+  const double unit = colors != nullptr ? colors->unit() : 0.0;
   if (params.min_size > 1) {
-    const double unit = colors != nullptr ? colors->unit() : 0.0;
     merge_fragments(components, params.min_size, unit, kappa, num_threads);
+  }
+  if (params.max_segments > 0) {
+    merge_pairs(components, params.max_segments, unit, kappa, num_threads);
   }
   // A component goes by the least of its pieces, which has its number before the others ask for it.
   std::vector<std::int32_t> number(static_cast<std::size_t>(components.num_pieces()));

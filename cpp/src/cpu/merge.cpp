@@ -6,6 +6,7 @@
 
 #include "cpu/buffer.h"
 #include "cpu/contacts.h"
+#include "cpu/merge_cost.h"
 #include "cpu/thread_pool.h"
 
 namespace superpix::cpu {
@@ -47,10 +48,8 @@ class Merger {
         sets_(components.sets),
         contacts_(components, min_size, num_threads),
         min_size_(min_size),
-        squared_unit_(unit * unit),
-        kappa_(kappa),
+        cost_(components.sums, unit, kappa),
         num_threads_(num_threads),
-        channels_(sums_.channels()),
         num_rounds_(1 + round_of(std::min(min_size - 1, components.shape[0] * components.shape[1] *
                                                             components.shape[2]))),
         waiting_(num_rounds_, sums_.count()),
@@ -169,7 +168,7 @@ class Merger {
     std::int32_t best_piece = 0;
     for (std::size_t i = 0; i < shared.size(); ++i) {
       const std::int32_t piece = shared[i].piece;
-      const auto c = std::bit_cast<std::uint64_t>(cost(fragment, shared[i]));
+      const auto c = std::bit_cast<std::uint64_t>(cost_(fragment, piece, shared[i].length));
       const bool better = (c < least) | ((c == least) & (piece < best_piece));
       best = better ? i : best;
       least = better ? c : least;
@@ -190,31 +189,12 @@ class Merger {
     wait(kept);
   }
 
-  double cost(std::int32_t fragment, const Contact& contact) const {
-    const std::int64_t* sums_a = sums_[fragment];
-    const std::int64_t* sums_b = sums_[contact.piece];
-    const auto s = static_cast<double>(sums_a[RegionSums::kSize]);
-    const auto t = static_cast<double>(sums_b[RegionSums::kSize]);
-    const double scale_a = 1.0 / s;
-    const double scale_b = 1.0 / t;
-    double difference = 0.0;
-    for (int c = RegionSums::kColor; c < RegionSums::kColor + channels_; ++c) {
-      const double d =
-          static_cast<double>(sums_a[c]) * scale_a - static_cast<double>(sums_b[c]) * scale_b;
-      difference += d * d;
-    }
-    return (kappa_ + difference * squared_unit_) * (s * t) /
-           ((s + t) * static_cast<double>(contact.length));
-  }
-
   RegionSums& sums_;
   DisjointSets& sets_;
   Contacts contacts_;
   std::int64_t min_size_;
-  double squared_unit_;
-  double kappa_;
+  MergeCost cost_;
   int num_threads_;
-  int channels_;
   int num_rounds_;
   Rounds waiting_;              // roots, each at least in the round of its size
   Buffer<std::int32_t> picks_;  // [pieces], of the fragments of the current round
