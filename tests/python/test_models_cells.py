@@ -241,6 +241,12 @@ def test_segments_are_connected_and_their_numbers_without_gaps(model: Any) -> No
     assert not model.training
 
 
+def test_there_are_as_many_segments_as_asked_for(model: Any) -> None:
+    image = (picture(160, 192)[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    for n_segments in (3, 30):
+        assert model.segment(image, n_segments).max() == n_segments
+
+
 def test_weights_come_back(model: Any, tmp_path: Path) -> None:
     kind = type(model)
     model = with_statistics(kind(mean=(0.5, 0.4, 0.3)))

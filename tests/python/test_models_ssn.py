@@ -145,23 +145,43 @@ def test_labels_may_start_at_0_and_stay_in_pieces() -> None:
     assert connected.min() == 0
 
 
-def test_pieces_and_borders_are_told_apart_by_what_was_learned() -> None:
+def test_pieces_and_borders_are_told_apart_and_joined_by_what_was_learned() -> None:
     torch.manual_seed(0)
     model = SSN("linear", gamma_color=0.2).eval()
     torch.nn.init.normal_(model.network.weight, std=0.3)
     image = picture(60, 80)
-    raw = model.segment(image, 40, enforce_connectivity=False, start_label=0)
+    raw = model.segment(image, 80, enforce_connectivity=False, start_label=0)
     with torch.inference_mode():
-        features = model.features(tensor(image), choose_grid((60, 80), 40))[0]
-    colors = torch.cat([2 * features[:3], features[5:]]).permute(1, 2, 0) / 0.2
+        features = model.features(tensor(image), choose_grid((60, 80), 80))[0]
+    learned = torch.cat([2 * features[:3], features[5:]]).permute(1, 2, 0).numpy() / 0.2
+
+    def connected(colors: NDArray[np.float32]) -> NDArray[np.int32]:
+        return superpix.enforce_connectivity(
+            raw, 24, 180, image=colors, refine_iter=5, position_weight=25 / 60
+        )
+
     expected = superpix.enforce_connectivity(
-        raw, 48, 360, image=colors.numpy(), refine_iter=5, position_weight=25 / 120
+        connected(learned),
+        0,
+        max_segments=40,
+        image=learned,
+        refine_iter=5,
+        position_weight=25 / 120,
     )
     np.testing.assert_array_equal(model.segment(image, 40), expected)
-    by_color = superpix.enforce_connectivity(
-        raw, 48, 360, image=superpix.rgb_to_lab(image), refine_iter=5, position_weight=25 / 120
-    )
-    assert (by_color != expected).any()
+    model.oversegmentation = 1
+    np.testing.assert_array_equal(model.segment(image, 80), connected(learned))
+    assert (connected(superpix.rgb_to_lab(image)) != connected(learned)).any()
+
+
+def test_there_are_as_many_segments_as_asked_for() -> None:
+    model = SSN("pix")
+    image = noisy_regions()[0]
+    for n_segments in (2, 25, 73):
+        labels = model.segment(image, n_segments)
+        assert labels.max() == n_segments
+        assert_gap_free(labels, 1)
+        assert_connected(labels)
 
 
 def test_segment_leaves_the_mode_as_it_was() -> None:

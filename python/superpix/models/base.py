@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +53,10 @@ class SuperpixelModel(nn.Module):
     # Rounds in which borders are refined.
     refine_iter = 5
 
+    # How many times as many superpixels as are wanted there are at first: then those that are most
+    # alike are joined (docs/models.md). 1 joins none, and leaves their number to the model.
+    oversegmentation = 2.0
+
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.options = options
@@ -84,10 +89,12 @@ class SuperpixelModel(nn.Module):
         image : ndarray of uint8, [H, W, 3]
             sRGB, of any size.
         n_segments : int, optional
-            About how many superpixels; ``labels.max()`` tells how many there are.
+            How many superpixels; there are fewer where the model does not find as many.
         enforce_connectivity : bool, optional
-            Make each label one connected component of at least 0.4 times the mean size and at most
-            three times it, and refine borders (`superpix.enforce_connectivity`).
+            Make each label one connected component: of twice as many as are wanted, each at least
+            0.4 times as large as they are in the mean and at most three times, those that are most
+            alike are joined, and borders refined (`superpix.enforce_connectivity`). Otherwise there
+            are the labels of the model as they are, about ``n_segments``.
         start_label : int, optional
             The first label, 0 or 1.
 
@@ -112,25 +119,39 @@ class SuperpixelModel(nn.Module):
             raise ValueError(f"start_label must be 0 or 1, got {start_label}")
         was_training = self.training
         self.eval()
+        joins = enforce_connectivity and self.oversegmentation > 1
+        count = math.ceil(self.oversegmentation * n_segments) if joins else n_segments
         try:
             device = next((p.device for p in self.parameters()), torch.device("cpu"))
             pixels = torch.from_numpy(np.array(image)).to(device)  # a copy: it may be read-only
             pixels = pixels.permute(2, 0, 1)[None].float().div_(255)
-            labels, colors = self.predict(pixels, n_segments)
+            labels, colors = self.predict(pixels, count)
         finally:
             self.train(was_training)
         found = labels[0].to("cpu", torch.int32).numpy()
         if not enforce_connectivity:
             return np.asarray(found + start_label, np.int32)
-        mean_size = image.shape[0] * image.shape[1] / n_segments
-        return _connect(
+        features = rgb_to_lab(image) if colors is None else colors[0].permute(1, 2, 0).cpu().numpy()
+        mean_size = image.shape[0] * image.shape[1] / count
+        connected = _connect(
             found,
             max(1, int(self.min_size_factor * mean_size)),
             max(1, int(self.max_size_factor * mean_size)),
-            image=rgb_to_lab(image) if colors is None else colors[0].permute(1, 2, 0).cpu().numpy(),
+            image=features,
             start_label=start_label,
             refine_iter=self.refine_iter,
             position_weight=POSITION_WEIGHT / mean_size,
+        )
+        if not joins:
+            return connected
+        return _connect(
+            connected,
+            0,
+            max_segments=n_segments,
+            image=features,
+            start_label=start_label,
+            refine_iter=self.refine_iter,
+            position_weight=POSITION_WEIGHT * n_segments / (image.shape[0] * image.shape[1]),
         )
 
     def save(self, path: Path | str, dtype: torch.dtype | None = None) -> None:
