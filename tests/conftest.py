@@ -1,4 +1,4 @@
-"""Which core is tested, and which tests have a CUDA device."""
+"""Which core is tested, which tests have a CUDA device, and what hypothesis does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import os
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples each time, however busy the machine is.
+settings.register_profile(
+    "superpix", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("superpix")
 
 # A core whose CUDA kernels the CPU executes (tests/cuda), in place of the installed one.
 if path := os.environ.get("SUPERPIX_TEST_CORE"):

@@ -29,8 +29,7 @@ SIGNED = (np.int8, np.int16, np.int32, np.int64)
 UNSIGNED = (np.uint8, np.uint16, np.uint32, np.uint64)
 THREADS = (1, 2, 3, None)
 
-# Reproducible, and free of timing: a failure here is a failure everywhere.
-fast = settings(max_examples=100, deadline=None, derandomize=True)
+fast = settings(max_examples=100)
 
 
 def pieces_by_ndimage(labels: Array) -> NDArray[np.int64]:

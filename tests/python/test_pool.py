@@ -70,7 +70,7 @@ def problems(draw: st.DrawFn) -> tuple[Array, Array, int]:
     return features, labels.reshape(label_height, label_width).astype(dtype), segments
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(problems(), st.sampled_from(REDUCTIONS))
 def test_equals_numpy(problem: tuple[Array, Array, int], reduce: Any) -> None:
     features, labels, segments = problem
@@ -83,7 +83,7 @@ def test_equals_numpy(problem: tuple[Array, Array, int], reduce: Any) -> None:
         np.testing.assert_array_equal(pooled, expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(problems())
 def test_unpool_is_indexing(problem: tuple[Array, Array, int]) -> None:
     features, labels, segments = problem

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,10 +21,7 @@ from support.connectivity import assert_connected, assert_gap_free
 MAX_EXAMPLES = int(os.environ.get("SUPERPIX_MAX_EXAMPLES", "100"))
 
 properties = settings(
-    max_examples=MAX_EXAMPLES,
-    deadline=None,
-    derandomize="SUPERPIX_MAX_EXAMPLES" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=MAX_EXAMPLES, derandomize="SUPERPIX_MAX_EXAMPLES" not in os.environ
 )
 
 DTYPES: tuple[Any, ...] = (
