@@ -15,7 +15,7 @@ pytest.importorskip("safetensors")
 import superpix  # noqa: E402
 from superpix.models import SSN  # noqa: E402
 from superpix.models.color import rgb_to_lab  # noqa: E402
-from superpix.models.ssn import choose_grid  # noqa: E402
+from superpix.models.ssn import ConvLayer, DeepFeatures, choose_grid  # noqa: E402
 from support.connectivity import assert_connected, assert_gap_free  # noqa: E402
 from support.pictures import noisy_regions  # noqa: E402
 
@@ -83,6 +83,25 @@ def test_more_iterations_are_for_use() -> None:
         found = model.train(training)(image, (4, 4)).association
         expected = superpix.torch.soft_slic(features, (4, 4), num_iter).association
         torch.testing.assert_close(found, expected)
+
+
+def test_folded_normalisation_is_the_normalisation() -> None:
+    torch.manual_seed(0)
+    network = DeepFeatures(3, 15).double()
+    torch.nn.init.normal_(network.output.weight, std=0.1)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(layer.running_mean, -1, 1)
+            torch.nn.init.uniform_(layer.running_var, 0.5, 2)
+            torch.nn.init.uniform_(layer.weight, 0.5, 2)
+            torch.nn.init.uniform_(layer.bias, -1, 1)
+    x = torch.randn(2, 3, 21, 34, dtype=torch.float64)
+    found = network.eval()(x)
+    for layer in network.modules():
+        if isinstance(layer, ConvLayer):
+            layer.train()  # takes convolution and normalisation one after the other
+            layer[1].eval()  # with fixed statistics
+    torch.testing.assert_close(found, network(x))
 
 
 def test_learned_features_start_near_nothing_and_have_gradients() -> None:

@@ -117,8 +117,7 @@ Extremes find_extremes(const ArrayView& image, const ArrayView* mask, int num_th
 // Squares of features, and their sums, are to stay far from the greatest float.
 constexpr double kGreatestFeature = 1e15;
 
-// CIELAB of sRGB in [0, 1] does not reach further from 0 than this.
-constexpr double kGreatestLightness = 101.0;
+// CIELAB of sRGB in [0, 1] does not reach further from 0 than this; L* ends at 100.
 constexpr double kGreatestChroma = 109.0;
 
 /// value -> float(value * shrink - low) * scale: the same for the same value in every dtype. shrink

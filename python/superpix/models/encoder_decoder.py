@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from superpix.models.folding import folded
+
 # The slope of LeakyReLU below 0.
 SLOPE = 0.1
 
@@ -36,18 +38,9 @@ class ConvLayer(nn.Module):
         if self.training:
             y = self.norm(self.conv(x))
         else:
-            # With fixed statistics the normalisation is part of the convolution, which spares a
-            # pass over memory: thin layers at full size cost little else.
-            y = functional.conv2d(x, *self._folded(), stride=self.conv.stride, padding=1)
+            weight, bias = folded(self.conv, self.norm)
+            y = functional.conv2d(x, weight, bias, stride=self.conv.stride, padding=1)
         return functional.leaky_relu(y, SLOPE, inplace=True)
-
-    def _folded(self) -> tuple[Tensor, Tensor]:
-        norm = self.norm
-        if norm.running_mean is None or norm.running_var is None:
-            raise RuntimeError("the normalisation keeps no statistics")
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        weight = self.conv.weight * scale[:, None, None, None]
-        return weight, norm.bias - norm.running_mean * scale
 
 
 class Doubling(nn.Sequential):

@@ -6,7 +6,7 @@ Jampani, Sun, Liu, Yang, Kautz: "Superpixel Sampling Networks", ECCV 2018.
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from superpix.models.base import Prediction, SuperpixelModel
 from superpix.models.color import rgb_to_lab
+from superpix.models.folding import folded
 from superpix.torch import hard_labels, soft_slic
 
 Variant = Literal["deep", "linear", "pix"]
@@ -160,20 +161,42 @@ class SSN(SuperpixelModel):
         return Prediction(labels, seen / self.gamma_color)
 
 
+class ConvLayer(nn.Sequential):
+    """Convolution 3x3 without bias, batch normalisation, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            # Batches are small: statistics are averaged over some hundred steps, as published.
+            nn.BatchNorm2d(outputs, momentum=0.01),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return [B, outputs, H, W]."""
+        if self.training:
+            y: Tensor = super().forward(x)
+            return y
+        weight, bias = folded(cast("nn.Conv2d", self[0]), cast("nn.BatchNorm2d", self[1]))
+        return functional.relu_(functional.conv2d(x, weight, bias, padding=1))
+
+
 class DeepFeatures(nn.Module):
     """The paper's network, [B, num_inputs, H, W] -> [B, num_learned, H, W]; figure 3."""
 
     def __init__(self, num_inputs: int, num_learned: int, width: int = 64) -> None:
         super().__init__()
-        self.at_full = nn.Sequential(_layer(num_inputs, width), _layer(width, width))
-        self.at_half = nn.Sequential(_pool(), _layer(width, width), _layer(width, width))
-        self.at_quarter = nn.Sequential(_pool(), _layer(width, width), _layer(width, width))
+        self.at_full = nn.Sequential(ConvLayer(num_inputs, width), ConvLayer(width, width))
+        self.at_half = nn.Sequential(_pool(), ConvLayer(width, width), ConvLayer(width, width))
+        self.at_quarter = nn.Sequential(_pool(), ConvLayer(width, width), ConvLayer(width, width))
         self.output = nn.Conv2d(3 * width + num_inputs, num_learned, 3, padding=1)
         start_near_zero(self.output)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the learned features."""
         size = inputs.shape[-2:]
+        # The layout that convolutions are fastest in.
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         full = self.at_full(inputs)
         half = self.at_half(full)
         quarter = self.at_quarter(half)
@@ -207,15 +230,6 @@ def start_near_zero(layer: nn.Conv2d) -> None:
     nn.init.normal_(layer.weight, std=1e-3)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
-
-
-def _layer(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        # Batches are small: their statistics are averaged over some hundred steps, as published.
-        nn.BatchNorm2d(outputs, momentum=0.01),
-        nn.ReLU(inplace=True),
-    )
 
 
 def _pool() -> nn.MaxPool2d:
