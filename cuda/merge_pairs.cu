@@ -236,12 +236,10 @@ class PairMerger {
     for (;;) {
       a = find_root(r_.nodes, a);
       b = find_root(r_.nodes, b);
-      const bool in_order = first(a) < first(b);
-      const std::int32_t kept = in_order ? a : b;
-      const std::int32_t gone = in_order ? b : a;
+      const std::int32_t gone = max(a, b);
       std::int32_t* up = &r_.nodes[gone].up;
       const std::int32_t old = read_fresh(up);
-      if (is_root(gone, old) && atomicCAS(up, old, kept) == old) return gone;
+      if (is_root(gone, old) && atomicCAS(up, old, min(a, b)) == old) return gone;
     }
   }
 

@@ -129,6 +129,19 @@ TEST(ConnectivityOnCuda, PairsJoinWhereFewChoseEachOther) {
   }
 }
 
+/// The last of the pairs that join is found digit by digit.
+TEST(ConnectivityOnCuda, PairsJoinWhoseCostsDifferInTheLastBits) {
+  const Map map({1, 5}, {0, 1, 2, 3, 4});
+  const float little = 0x1p-23F;
+  for (const float first : {0.0F, 2 * little}) {
+    const Array<float> image({1, 5, 1}, {0.0F, first, 0.5F, 0.5F + little, 1.0F});
+    const ArrayView view = image.view();
+    ConnectivityParams params;
+    params.max_segments = 4;
+    expect_labels_of_cpu(map.view(), &view, params, "costs that are nearly the same");
+  }
+}
+
 TEST(ConnectivityOnCuda, LargeComponentsAreCutAsOnTheCpu) {
   unsigned seed = 200;
   for (const Shape& shape : {Shape{1, 20}, Shape{20, 33}, Shape{4, 7, 34}}) {
