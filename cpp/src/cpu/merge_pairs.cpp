@@ -24,8 +24,11 @@ struct Edge {
   std::int64_t border;
   double cost;
 
+  std::uint64_t ends() const {
+    return std::uint64_t{static_cast<std::uint32_t>(a)} << 32 | static_cast<std::uint32_t>(b);
+  }
   bool before(const Edge& other) const {
-    return std::tie(cost, a, b) < std::tie(other.cost, other.a, other.b);
+    return cost < other.cost || (cost == other.cost && ends() < other.ends());
   }
 };
 
@@ -37,7 +40,8 @@ class PairMerger {
         sets_(components.sets),
         cost_(components.sums, unit, kappa),
         num_threads_(num_threads),
-        best_(static_cast<std::size_t>(components.num_pieces())) {
+        best_(static_cast<std::size_t>(components.num_pieces())),
+        is_new_(static_cast<std::size_t>(components.num_pieces()), 1) {
     std::int64_t count = 0;
     for (std::int64_t i = 0; i < components.num_pieces(); ++i) {
       count += components.is_root(i) ? 1 : 0;
@@ -73,23 +77,28 @@ class PairMerger {
     simplify();
   }
 
-  /// Makes edges name components, each two of them once.
+  /// Makes the edges of new components name them, each two of them once.
   void simplify() {
-    for (Edge& edge : edges_) {
-      std::tie(edge.a, edge.b) = std::minmax({sets_.flat_root(edge.a), sets_.flat_root(edge.b)});
+    const auto begin = std::partition(edges_.begin(), edges_.end(), [&](const Edge& edge) {
+      return is_new_[edge.a] == 0 && is_new_[edge.b] == 0;
+    });
+    for (auto edge = begin; edge != edges_.end(); ++edge) {
+      is_new_[edge->a] = is_new_[edge->b] = 0;
+      std::tie(edge->a, edge->b) =
+          std::minmax({sets_.flat_root(edge->a), sets_.flat_root(edge->b)});
     }
-    std::erase_if(edges_, [](const Edge& edge) { return edge.a == edge.b; });
-    std::sort(edges_.begin(), edges_.end(),
-              [](const Edge& x, const Edge& y) { return std::tie(x.a, x.b) < std::tie(y.a, y.b); });
-    std::size_t count = 0;
-    for (const Edge& edge : edges_) {
-      if (count > 0 && edges_[count - 1].a == edge.a && edges_[count - 1].b == edge.b) {
-        edges_[count - 1].border += edge.border;
+    std::sort(begin, edges_.end(),
+              [](const Edge& x, const Edge& y) { return x.ends() < y.ends(); });
+    auto last = begin;  // of those that stay, behind which the next goes
+    for (auto edge = begin; edge != edges_.end(); ++edge) {
+      if (edge->a == edge->b) continue;
+      if (last != begin && (last - 1)->ends() == edge->ends()) {
+        (last - 1)->border += edge->border;
       } else {
-        edges_[count++] = edge;
+        *last++ = *edge;
       }
     }
-    edges_.resize(count);
+    edges_.erase(last, edges_.end());
   }
 
   /// Computes costs, and lets every component choose its least edge.
@@ -131,6 +140,7 @@ class PairMerger {
   void unite(const Edge& edge) {
     const std::int32_t a = sets_.find(edge.a);
     const std::int32_t b = sets_.find(edge.b);
+    is_new_[edge.a] = is_new_[edge.b] = 1;
     sets_.unite(a, b);
     sums_.add(std::min(a, b), sums_, std::max(a, b));
   }
@@ -141,7 +151,8 @@ class PairMerger {
   int num_threads_;
   std::int64_t surplus_ = 0;  // components too many
   std::vector<Edge> edges_;
-  std::vector<std::int32_t> best_;  // [pieces], of components: the edge that it chose
+  std::vector<std::int32_t> best_;    // [pieces], of components: the edge that it chose
+  std::vector<std::uint8_t> is_new_;  // [pieces], of components: whether edges must be told of it
 };
 
 }  // namespace
