@@ -18,8 +18,8 @@ void bind_connectivity(py::module_& m) {
         const ArrayView in = view_of(labels, "labels");
         const OptionalView colors(image, "image");
         const ArrayView out = output_of(output, "output", where);
-        const ConnectivityParams params{min_size,    max_size,        max_segments, start_label,
-                                        refine_iter, position_weight, smoothness};
+        const ConnectivityParams params{min_size,        max_size,   start_label, refine_iter,
+                                        position_weight, smoothness, max_segments};
         run(where, [&](const Context& context) {
           enforce_connectivity(in, colors.get(), out, params, context);
         });

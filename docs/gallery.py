@@ -60,9 +60,9 @@ def main() -> None:
     except ImportError:
         return
     model = SSN.from_pretrained("bsds500")
-    row(
-        "learned", [overlay(image, m) for m in (superpix.slic(image, 80), model.segment(image, 80))]
-    )
+    labels = superpix.slic(image, 80)
+    learned = model.segment(image, int(labels.max()))
+    row("learned", [overlay(image, m) for m in (labels, learned)])
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def enforce_connectivity(
     difference of mean colours, ``s`` and ``t`` are the sizes, and ``border`` is the length of the
     shared border. Merged components may exceed ``max_size``.
 
-    With ``max_segments``, neighbours then join in rounds until there are no more components: of the
+    With ``max_segments``, neighbours then join in rounds until there are no more than that: of the
     pairs that are each other's least by the same measure, the half with the least (where such pairs
     are few, of all pairs of which one is the other's least). Twice as many superpixels as are
     wanted, joined to as many as are wanted, are more accurate, and less regular.

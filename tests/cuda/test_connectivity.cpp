@@ -55,8 +55,9 @@ void expect_labels_of_cpu(const ArrayView& labels, const ArrayView* image,
         EXPECT_EQ(enforce_connectivity(labels, image, found.view(), params, context), -1);
       },
       found);
-  EXPECT_EQ(found.data, expected.data) << what << ": " << labels.shape_string() << ", min_size "
-                                       << params.min_size << ", max_size " << params.max_size;
+  EXPECT_EQ(found.data, expected.data)
+      << what << ": " << labels.shape_string() << ", min_size " << params.min_size << ", max_size "
+      << params.max_size << ", max_segments " << params.max_segments;
 }
 
 Array<float> image_for(const Shape& labels, std::int64_t channels, unsigned seed) {
@@ -102,7 +103,7 @@ TEST(ConnectivityOnCuda, PairsJoinAsOnTheCpu) {
   for (const Shape& shape : kShapes) {
     for (const std::int64_t max_segments : {1, 3, 20, 150}) {
       const Map map = patches(shape, 4, 1 + max_segments % 6, seed++);
-      ConnectivityParams params = sizes(seed % 3 * 4);
+      ConnectivityParams params = sizes(seed % 3 * 4, seed % 2 * 50);
       params.max_segments = max_segments;
       expect_labels_of_cpu(map.view(), nullptr, params, "pairs without an image");
       const Array<float> image = image_for(shape, 1 + seed % 4, seed);

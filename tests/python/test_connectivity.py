@@ -668,5 +668,7 @@ def test_any_map_keeps_every_promise(
     assert_connected(out, inside)
     assert_consecutive(out, 1, inside)
     assert_no_small_pieces(out, min_size, inside)
+    if max_segments is not None:
+        assert out.max() <= max(max_segments, components(np.zeros_like(labels), inside).max() + 1)
     if max_size is None and max_segments is None and min_size <= 1:
         np.testing.assert_array_equal(out, components(labels, inside) + 1)

@@ -217,6 +217,8 @@ def test_wrong_arguments_are_refused() -> None:
         model.segment(image.astype(np.float32))
     with pytest.raises(ValueError, match=r"image must be \[H, W, 3\] and not empty"):
         model.segment(image[..., 0])
+    with pytest.raises(TypeError, match="n_segments must be an integer"):
+        model.segment(image, 2.5)
     with pytest.raises(ValueError, match="n_segments must be at least 1, got 0"):
         model.segment(image, 0)
     with pytest.raises(ValueError, match="start_label must be 0 or 1, got 2"):

@@ -15,8 +15,6 @@ struct ConnectivityParams {
   std::int64_t min_size = 0;
   /// Components with more pixels than this are split; 0 for no limit.
   std::int64_t max_size = 0;
-  /// While there are more components than this, neighbours join; 0 for no limit.
-  std::int64_t max_segments = 0;
   /// The first output label; pixels with a negative input label get start_label - 1. Above -2^31,
   /// and so small that as many labels as there are pixels stay below 2^31.
   std::int32_t start_label = 1;
@@ -27,6 +25,8 @@ struct ConnectivityParams {
   double position_weight = 0.0;
   /// Of the refinement: what a neighbour with the same label counts, in the same units and bounds.
   double smoothness = 2.0;
+  /// While there are more components than this, neighbours join; 0 for no limit.
+  std::int64_t max_segments = 0;
 };
 
 /// Relabels so that each label is exactly one 4-connected (2-D) or 6-connected (3-D) component.
@@ -40,11 +40,12 @@ struct ConnectivityParams {
 ///    the lower first pixel winning ties: Ward's criterion over the border that disappears. Without
 ///    an image the colour difference is 0. A fragment without neighbours stays. Merged components
 ///    may exceed max_size.
-/// 4. With max_segments, neighbours join in rounds until there are no more components: each chooses
+/// 4. With max_segments, neighbours join in rounds until there are no more than that: each chooses
 ///    the neighbour that costs least, as in step 3, the lower first pixel winning ties. Of the
 ///    pairs that chose each other (or, if these are less than an eighth of the choices, of all that
-///    were chosen) the half that costs least joins, or less where that is enough. Components
-///    without neighbours stay, so that there may be more of them.
+///    were chosen) the half that costs least joins, rounded up, or less where that is enough; of
+///    equal costs those with the lowest first pixels. Components without neighbours stay, so that
+///    there may be more of them.
 /// 5. Labels are numbered from start_label in raster order of their first pixels.
 /// 6. With refine_iter, a border pixel takes the label of one of its 4 neighbours which has the
 ///    lesser
@@ -64,7 +65,8 @@ struct ConnectivityParams {
 /// @return the number of labels in output; -1 on CUDA, where it would have to be waited for.
 ///
 /// The result does not depend on the number of threads. Time O(N log N) at worst, O(N) in practice;
-/// memory about 12 bytes for each horizontal run of equal labels, and 100 for each component.
+/// memory about 12 bytes for each horizontal run of equal labels, and 120 for each component (with
+/// max_segments, 270).
 /// On CUDA the labels are the same. That the image is finite is not checked there, as the answer
 /// would have to be waited for; if it is not, which neighbour a fragment joins is not specified.
 /// Time O(N) in practice; a fragment takes as long as a box around it has pixels, and components

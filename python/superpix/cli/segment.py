@@ -118,7 +118,8 @@ def segment(
         ),
     ] = Path(),
     n_segments: Annotated[
-        int, typer.Option("-n", "--n-segments", min=1, help="About how many superpixels.")
+        int,
+        typer.Option("-n", "--n-segments", min=1, help="How many superpixels; about, for slic."),
     ] = 500,
     method: Annotated[
         str,

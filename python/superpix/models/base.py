@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from superpix import enforce_connectivity, rgb_to_lab
+from superpix import _arguments, enforce_connectivity, rgb_to_lab
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -91,10 +91,11 @@ class SuperpixelModel(nn.Module):
         n_segments : int, optional
             How many superpixels; there are fewer where the model does not find as many.
         enforce_connectivity : bool, optional
-            Make each label one connected component: of twice as many as are wanted, each at least
-            0.4 times as large as they are in the mean and at most three times, those that are most
-            alike are joined, and borders refined (`superpix.enforce_connectivity`). Otherwise there
-            are the labels of the model as they are, about ``n_segments``.
+            Make each label one connected component: of twice as many as are wanted, from 0.4 times
+            to three times as large as they are in the mean, those that are most alike are joined,
+            and borders refined once more, which may leave some smaller
+            (`superpix.enforce_connectivity`). Otherwise there are the labels of the model as they
+            are, about ``n_segments``.
         start_label : int, optional
             The first label, 0 or 1.
 
@@ -105,7 +106,7 @@ class SuperpixelModel(nn.Module):
         Raises
         ------
         TypeError
-            ``image`` is not an array of uint8.
+            ``image`` is not an array of uint8, or ``n_segments`` no integer.
         ValueError
             It has another shape, or a number is out of range.
         """
@@ -113,14 +114,16 @@ class SuperpixelModel(nn.Module):
             raise TypeError("image must be a NumPy array of uint8")
         if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(f"image must be [H, W, 3] and not empty, got shape {image.shape}")
-        if n_segments < 1:
+        wanted = _arguments.integer(n_segments, "n_segments")
+        if wanted < 1:
             raise ValueError(f"n_segments must be at least 1, got {n_segments}")
+        wanted = min(wanted, image.shape[0] * image.shape[1])
         if start_label not in (0, 1):
             raise ValueError(f"start_label must be 0 or 1, got {start_label}")
         was_training = self.training
         self.eval()
         joins = enforce_connectivity and self.oversegmentation > 1
-        count = math.ceil(self.oversegmentation * n_segments) if joins else n_segments
+        count = math.ceil(self.oversegmentation * wanted) if joins else wanted
         try:
             device = next((p.device for p in self.parameters()), torch.device("cpu"))
             pixels = torch.from_numpy(np.array(image)).to(device)  # a copy: it may be read-only
@@ -147,11 +150,11 @@ class SuperpixelModel(nn.Module):
         return _connect(
             connected,
             0,
-            max_segments=n_segments,
+            max_segments=wanted,
             image=features,
             start_label=start_label,
             refine_iter=self.refine_iter,
-            position_weight=POSITION_WEIGHT * n_segments / (image.shape[0] * image.shape[1]),
+            position_weight=POSITION_WEIGHT * wanted / (image.shape[0] * image.shape[1]),
         )
 
     def save(self, path: Path | str, dtype: torch.dtype | None = None) -> None:
