@@ -1,6 +1,6 @@
 """Joining superpixels until there are as many as wanted, against scikit-image's region graph.
 
-`slic` gives twice as many superpixels as are wanted. Ours is
+`slic` is asked for twice as many superpixels as are wanted. Ours is
 `enforce_connectivity(max_segments=...)`; the peer builds the graph (`rag_mean_color`) and joins its
 nodes by `merge_hierarchical`, the least difference of mean colours first, with a threshold that
 was found before and leaves about as many. Both begin with labels and CIELAB and end with labels;

@@ -23,7 +23,6 @@ struct PairScratch {
   struct Counters {
     unsigned long long num_edges;
     std::int32_t num_regions;
-    std::int32_t unused;
   };
 
   Edge* edges;                    // [faces()]

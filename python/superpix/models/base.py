@@ -117,7 +117,8 @@ class SuperpixelModel(nn.Module):
         wanted = _arguments.integer(n_segments, "n_segments")
         if wanted < 1:
             raise ValueError(f"n_segments must be at least 1, got {n_segments}")
-        wanted = min(wanted, image.shape[0] * image.shape[1])
+        area = image.shape[0] * image.shape[1]
+        wanted = min(wanted, area)
         if start_label not in (0, 1):
             raise ValueError(f"start_label must be 0 or 1, got {start_label}")
         was_training = self.training
@@ -135,7 +136,7 @@ class SuperpixelModel(nn.Module):
         if not enforce_connectivity:
             return np.asarray(found + start_label, np.int32)
         features = rgb_to_lab(image) if colors is None else colors[0].permute(1, 2, 0).cpu().numpy()
-        mean_size = image.shape[0] * image.shape[1] / count
+        mean_size = area / count
         connected = _connect(
             found,
             max(1, int(self.min_size_factor * mean_size)),
@@ -154,7 +155,7 @@ class SuperpixelModel(nn.Module):
             image=features,
             start_label=start_label,
             refine_iter=self.refine_iter,
-            position_weight=POSITION_WEIGHT * wanted / (image.shape[0] * image.shape[1]),
+            position_weight=POSITION_WEIGHT * wanted / area,
         )
 
     def save(self, path: Path | str, dtype: torch.dtype | None = None) -> None:
