@@ -181,7 +181,7 @@ def test_pieces_and_borders_are_told_apart_and_joined_by_what_was_learned() -> N
 
     expected = superpix.enforce_connectivity(
         connected(learned),
-        0,
+        24,
         max_segments=40,
         image=learned,
         refine_iter=5,
@@ -201,6 +201,7 @@ def test_there_are_as_many_segments_as_asked_for() -> None:
         assert labels.max() == n_segments
         assert_gap_free(labels, 1)
         assert_connected(labels)
+        assert np.bincount(labels.ravel())[1:].min() >= int(0.4 * labels.size / (2 * n_segments))
 
 
 def test_segment_leaves_the_mode_as_it_was() -> None:

@@ -1,9 +1,11 @@
-"""PyTorch is optional: only `superpix.torch` needs it, and says so."""
+"""PyTorch is optional: only `superpix.torch` and `superpix.models` need it, and say so."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+
+import pytest
 
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; "
 
@@ -28,3 +30,11 @@ def test_superpix_torch_says_what_to_install() -> None:
     assert result.returncode != 0
     assert "ImportError: superpix.torch needs PyTorch" in result.stderr
     assert "pip install 'superpix[torch]'" in result.stderr
+
+
+@pytest.mark.parametrize("missing", ["torch", "safetensors"])
+def test_superpix_models_says_what_to_install(missing: str) -> None:
+    result = python(f"import sys; sys.modules['{missing}'] = None; import superpix.models")
+    assert result.returncode != 0
+    assert "ImportError: superpix.models needs PyTorch" in result.stderr
+    assert "pip install 'superpix[models]'" in result.stderr

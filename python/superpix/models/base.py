@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -93,9 +95,8 @@ class SuperpixelModel(nn.Module):
         enforce_connectivity : bool, optional
             Make each label one connected component: of twice as many as are wanted, from 0.4 times
             to three times as large as they are in the mean, those that are most alike are joined,
-            and borders refined once more, which may leave some smaller
-            (`superpix.enforce_connectivity`). Otherwise there are the labels of the model as they
-            are, about ``n_segments``.
+            and borders refined once more (`superpix.enforce_connectivity`). Otherwise there are the
+            labels of the model as they are, about ``n_segments``.
         start_label : int, optional
             The first label, 0 or 1.
 
@@ -137,9 +138,10 @@ class SuperpixelModel(nn.Module):
             return np.asarray(found + start_label, np.int32)
         features = rgb_to_lab(image) if colors is None else colors[0].permute(1, 2, 0).cpu().numpy()
         mean_size = area / count
+        min_size = max(1, int(self.min_size_factor * mean_size))
         connected = _connect(
             found,
-            max(1, int(self.min_size_factor * mean_size)),
+            min_size,
             max(1, int(self.max_size_factor * mean_size)),
             image=features,
             start_label=start_label,
@@ -150,7 +152,7 @@ class SuperpixelModel(nn.Module):
             return connected
         return _connect(
             connected,
-            0,
+            min_size,
             max_segments=wanted,
             image=features,
             start_label=start_label,
@@ -174,8 +176,6 @@ class SuperpixelModel(nn.Module):
         ValueError
             ``dtype`` is another one, or a weight is beyond its range.
         """
-        from safetensors.torch import save_file
-
         allowed = (None, torch.float16, torch.bfloat16, torch.float32, torch.float64)
         if dtype not in allowed:
             raise ValueError(f"dtype must be float16, bfloat16, float32 or float64, got {dtype}")
@@ -223,8 +223,6 @@ class SuperpixelModel(nn.Module):
 
     @classmethod
     def _read(cls, path: Path) -> Self:
-        from safetensors import SafetensorError, safe_open
-
         try:
             with safe_open(path, "pt") as file:
                 metadata = file.metadata() or {}
