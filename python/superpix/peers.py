@@ -165,15 +165,14 @@ def load_model(name: str, num_threads: int | None = None) -> SuperpixelModel:
         import torch
 
         from superpix import models
-
-        model: type[SuperpixelModel] = getattr(models, LEARNED[method])
-        if num_threads is not None:
-            torch.set_num_threads(num_threads)
-        return model.from_pretrained(weights or "bsds500")
     except ImportError as error:
         raise MissingPackageError(
-            f"method {method} needs more packages ({error}): pip install 'superpix[models]'"
+            f"method {method} needs PyTorch and safetensors: pip install 'superpix[models]'"
         ) from error
+    model: type[SuperpixelModel] = getattr(models, LEARNED[method])
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
+    return model.from_pretrained(weights or "bsds500")
 
 
 # Name -> (loader, package on PyPI).

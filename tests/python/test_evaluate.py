@@ -212,7 +212,7 @@ def test_learned_method_has_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     with pytest.raises(ValueError, match="SSN has no weights 'nowhere'"):
         load_method("ssn:nowhere")
-    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingPackageError, match=r"pip install 'superpix\[models\]'"):
         load_method(f"ssn:{weights}")
 
