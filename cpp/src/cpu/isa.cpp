@@ -16,6 +16,7 @@
 
 namespace superpix::cpu {
 
+// Which of them there are, SUPERPIX_SIMD_LEVELS of CMake says.
 const Kernels& kernels_generic();
 #ifdef SUPERPIX_X86_64
 const Kernels& kernels_v2();
@@ -67,10 +68,18 @@ Features detect() {
 std::vector<const Kernels*> all_kernels() {
   std::vector<const Kernels*> all{&kernels_generic()};
 #ifdef SUPERPIX_X86_64
-  const Features f = detect();
+  [[maybe_unused]] const Features f = detect();
+#endif
+#ifdef SUPERPIX_HAS_v2
   if (f.v2) all.push_back(&kernels_v2());
+#endif
+#ifdef SUPERPIX_HAS_v3
   if (f.v3) all.push_back(&kernels_v3());
+#endif
+#ifdef SUPERPIX_HAS_v4
   if (f.v4) all.push_back(&kernels_v4());
+#endif
+#ifdef SUPERPIX_HAS_v4_vnni
   if (f.vnni) all.push_back(&kernels_v4_vnni());
 #endif
   return all;
